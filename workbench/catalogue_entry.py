@@ -1,0 +1,75 @@
+"""What the catalogue writes down of each plugin: all that the window ever sees of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from workbench.conditions import Condition
+from workbench.model import ModelFacts, ModelFormat
+from workbench.params import FieldSpec
+from workbench.plugin import Backend, Needs
+
+
+class OperationEntry(BaseModel):
+    """One operation as data. See `workbench.plugin.operation` for the meaning of each field.
+
+    Attributes:
+        plugin: Where it comes from: a module name, or `file:NAME.py`.
+        source: What a person is shown of that, for example `tenfold 0.1.0` or a file path.
+        digest: Hash of the plugin's file when the entry was written.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    title: str
+    group: str
+    summary: str
+    documentation: str
+    input: ModelFormat | None
+    output: ModelFormat | None
+    needs: Needs
+    backend: Backend
+    applies: tuple[Condition, ...]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    excludes: tuple[str, ...]
+    lossless: bool
+    label: str
+    resumable: bool
+    api_version: str
+    fields: tuple[FieldSpec, ...]
+    plugin: str
+    source: str
+    digest: str
+
+    def obstacles(self, facts: ModelFacts) -> tuple[str, ...]:
+        """Why the operation can't be used on a model; empty where it can."""
+        if self.input is None:
+            return ("It makes a model from nothing.",)
+        if facts.format != self.input:
+            return (f"It takes {self.input} models, and this one is {facts.format}.",)
+        values = facts.model_dump()
+        return tuple(
+            condition.otherwise or f"It needs {condition.name} {condition.test} {condition.value}."
+            for condition in self.applies
+            if not condition.holds(values)
+        )
+
+    def result_label(self, params: Mapping[str, Any]) -> str:
+        """How the result is named after its parent, for example `Q4_K_M`."""
+        return self.label.format_map(dict(params)) if self.label else self.name
+
+
+class PluginFailure(BaseModel):
+    """A plugin that could not be catalogued: it raised, hung, or ended its process."""
+
+    model_config = ConfigDict(frozen=True)
+
+    plugin: str
+    source: str
+    reason: str
+    traceback: str = ""

@@ -1,0 +1,157 @@
+"""Events: what a job said, one JSON line each in `events.jsonl`, append-only."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Literal, get_args
+
+import msgspec
+
+JobState = Literal["queued", "running", "paused", "done", "failed", "cancelled", "interrupted"]
+
+#: States that a job leaves only when a person (or the one automatic retry) asks.
+RESTING: frozenset[JobState] = frozenset({"paused", "done", "failed", "cancelled", "interrupted"})
+STATES: tuple[JobState, ...] = get_args(JobState)
+
+
+class Spec(msgspec.Struct, frozen=True, tag="spec", tag_field="kind"):
+    """The first line of every job: what it is, so that the database can be rebuilt from the folder."""
+
+    t: float
+    spec: dict[str, Any]
+
+
+class State(msgspec.Struct, frozen=True, tag="state", tag_field="kind", omit_defaults=True):
+    """The job entered a state."""
+
+    t: float
+    state: JobState
+    reason: str = ""
+    pid: int | None = None
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress", tag_field="kind", omit_defaults=True):
+    """Real progress: `done` of `total` in `unit`."""
+
+    t: float
+    done: float
+    total: float
+    unit: str = ""
+    label: str = ""
+
+
+class Metric(msgspec.Struct, frozen=True, tag="metric", tag_field="kind", omit_defaults=True):
+    """One figure of a series."""
+
+    t: float
+    name: str
+    value: float
+    step: int | None = None
+    unit: str = ""
+
+
+class Log(msgspec.Struct, frozen=True, tag="log", tag_field="kind", omit_defaults=True):
+    """A line that a person may want to read."""
+
+    t: float
+    text: str
+    level: Literal["info", "warning", "error"] = "info"
+
+
+class Artifact(msgspec.Struct, frozen=True, tag="artifact", tag_field="kind", omit_defaults=True):
+    """Something whole that the job published: `path` is relative to the job folder, or absolute."""
+
+    t: float
+    role: Literal["model", "file"]
+    path: str
+    sha256: str
+    size_bytes: int
+    format: str = ""
+    name: str = ""
+
+
+class Error(msgspec.Struct, frozen=True, tag="error", tag_field="kind", omit_defaults=True):
+    """What went wrong; `error` is the `kind` of the `WorkbenchError`, or `bug`."""
+
+    t: float
+    error: str
+    message: str
+    remedy: str = ""
+    details: str = ""
+
+
+Event = Spec | State | Progress | Metric | Log | Artifact | Error
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Event)
+
+
+def now() -> float:
+    """Seconds since the epoch: the clock of every event."""
+    return time.time()
+
+
+class EventLog:
+    """Appends events to a file; one whole line is one `write`, so that readers never see two halves mixed.
+
+    A line that an earlier writer left half-written is closed first, so that only that line is lost.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file: IO[bytes] = path.open("ab", buffering=0)
+        size = path.stat().st_size
+        if size:
+            with path.open("rb") as existing:
+                existing.seek(size - 1)
+                torn = existing.read(1) != b"\n"
+            if torn:
+                self._file.write(b"\n")
+
+    def append(self, event: Event) -> None:
+        """Write one event; state changes, artifacts and errors reach the disk before this returns."""
+        self._file.write(_encoder.encode(event) + b"\n")
+        if isinstance(event, Spec | State | Artifact | Error):
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class EventTail:
+    """Reads the whole lines that were added since the last read.
+
+    Attributes:
+        offset: The byte up to which whole lines were read; keep it to go on later.
+        damaged: How many lines could not be read (torn by a crash or a full disk, or of a newer kind).
+    """
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self.path = path
+        self.offset = offset
+        self.damaged = 0
+
+    def read(self, limit_bytes: int = 1 << 20) -> list[Event]:
+        """The next events, at most about `limit_bytes` of them; empty where nothing is new."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                block = file.read(limit_bytes)
+                if block and b"\n" not in block:
+                    block += file.readline()
+        except FileNotFoundError:
+            return []
+        end = block.rfind(b"\n") + 1
+        self.offset += end
+        return list(self._decode(block[:end]))
+
+    def _decode(self, block: bytes) -> Iterator[Event]:
+        for line in block.split(b"\n"):
+            if not line.strip():
+                continue
+            try:
+                yield _decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                self.damaged += 1

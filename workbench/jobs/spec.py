@@ -1,0 +1,69 @@
+"""What a job is to do: one operation, one model, fixed parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from workbench.plugin import API_VERSION, Needs
+
+
+class ModelInput(BaseModel):
+    """The model that a job starts from, named so that another machine can find the same one.
+
+    Attributes:
+        id: Its id in the library of this home; empty outside.
+        name: What the person calls it.
+        path: Where it lies here.
+        format: `gguf`, `hf` or `mlx`.
+        sha256: Its content hash where it is known; the worker refuses a file with another.
+        source: Where it came from, for example `hf:HuggingFaceTB/SmolLM2-135M-Instruct`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = ""
+    name: str
+    path: Path
+    format: str
+    sha256: str | None = None
+    source: str = ""
+
+
+class JobSpec(BaseModel):
+    """One operation applied to one model with fixed parameters.
+
+    Attributes:
+        operation: The operation's name.
+        plugin: Where it comes from: a module (`plugins.gguf_quantize`), or `file:NAME.py` for a single
+            file in the person's plugins folder.
+        title: What lists call the job, for example `Quantize SmolLM2-135M to Q4_K_M`.
+        model: The input; None for operations that make a model from nothing.
+        params: Checked parameter values as JSON.
+        seed: The seed of every random choice.
+        needs: The slot it takes up.
+        output_name: The result's name without ending.
+        output_format: The format of the model it makes; None where it makes none.
+        resumable: Whether it can go on from its checkpoints.
+        backend: The extra that the worker needs; for the script's requirements.
+        tenfold_version: The version that wrote it.
+        api_version: The plugin surface it was made for.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    operation: str
+    plugin: str
+    title: str
+    model: ModelInput | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    seed: int = 0
+    needs: Needs = "cpu"
+    output_name: str
+    output_format: str | None = None
+    resumable: bool = False
+    backend: str = ""
+    tenfold_version: str = ""
+    api_version: str = API_VERSION

@@ -1,0 +1,1 @@
+"""The model library: what is on disk, what it is, and whether it fits."""

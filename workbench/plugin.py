@@ -1,0 +1,281 @@
+"""The public surface for plugin authors. What is not named in `__all__` here is private.
+
+A whole plugin::
+
+    from pathlib import Path
+    from workbench.plugin import JobContext, Model, Param, Params, operation
+
+    class CopyParams(Params):
+        times: int = Param(1, ge=1, le=4, help="How often to copy")
+
+    @operation("copy", title="Copy", group="Other", input="hf", output="hf")
+    def copy(job: JobContext, model: Model, params: CopyParams) -> Path:
+        \"\"\"Copy the model.\"\"\"
+        ...
+        return job.out / "copy"
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar, get_type_hints, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from workbench.conditions import Condition, fact, setting
+from workbench.errors import (
+    DiskFullError,
+    HubError,
+    JobCancelled,
+    JobPaused,
+    MissingExtraError,
+    ModelFileError,
+    OutOfMemoryError,
+    ParameterError,
+    PluginError,
+    UnsafeModelError,
+    WorkbenchError,
+)
+from workbench.model import Model, ModelFacts, ModelFormat, TensorGroup
+from workbench.params import Choice, FieldSpec, Param, Params, Search, fields_of
+
+#: The version of this surface: the first number changes when a plugin must be changed.
+API_VERSION = "1.0"
+
+#: What an operation runs on; the runner keeps slots for each. `network` is for downloads.
+Needs = Literal["cpu", "gpu", "network"]
+
+#: Extras of Tenfold that hold a backend.
+Backend = Literal["llama", "torch", "mlx", ""]
+
+__all__ = [
+    "API_VERSION",
+    "Backend",
+    "Choice",
+    "Condition",
+    "DiskFullError",
+    "HubError",
+    "JobCancelled",
+    "JobContext",
+    "JobPaused",
+    "MissingExtraError",
+    "Model",
+    "ModelFacts",
+    "ModelFileError",
+    "ModelFormat",
+    "Needs",
+    "Operation",
+    "OutOfMemoryError",
+    "Param",
+    "ParameterError",
+    "Params",
+    "PluginError",
+    "Search",
+    "TensorGroup",
+    "UnsafeModelError",
+    "WorkbenchError",
+    "fact",
+    "operation",
+    "setting",
+]
+
+
+@runtime_checkable
+class JobContext(Protocol):
+    """What a running operation has in hand. Every call returns quickly and may be made often."""
+
+    @property
+    def folder(self) -> Path:
+        """The job's own folder; write nowhere else."""
+
+    @property
+    def out(self) -> Path:
+        """Where results are built. What `run` returns is published from here, whole or not at all."""
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the operation keeps what it needs to go on after a pause, a kill or a power cut."""
+
+    @property
+    def seed(self) -> int:
+        """The seed of every random choice."""
+
+    @property
+    def threads(self) -> int:
+        """How many CPU threads this job may use."""
+
+    @property
+    def output_name(self) -> str:
+        """A file name without ending for the result, for example `SmolLM2-135M-Q4_K_M`."""
+
+    def progress(self, done: float, total: float, *, unit: str = "", label: str = "") -> None:
+        """Report real progress: `done` of `total`, in `unit` (for example `tensors`).
+
+        Raises:
+            JobCancelled: The person cancelled.
+            JobPaused: The person paused; checkpoint first, at points where `pausing` is true.
+        """
+
+    def metric(self, name: str, value: float, *, step: int | None = None, unit: str = "") -> None:
+        """Report one figure of a series, for example `metric("kl", 0.04, step=3)`."""
+
+    def throughput(self, amount: float, *, unit: str) -> None:
+        """Count work that was just done; the sampler turns it into `unit` per second, twice a second."""
+
+    def log(self, text: str, *, level: Literal["info", "warning", "error"] = "info") -> None:
+        """Write one line to the job's log."""
+
+    def check(self) -> None:
+        """Raise if the person cancelled or paused; call it between steps that report no progress.
+
+        Raises:
+            JobCancelled: The person cancelled.
+            JobPaused: The person paused.
+        """
+
+    @property
+    def pausing(self) -> bool:
+        """Whether a pause was asked for, so that a checkpoint made now is the one to resume from."""
+
+    def run_native(self, call: Callable[[], Any]) -> Any:
+        """Run a native call that can't be interrupted, while the job still answers cancel and pause.
+
+        The call runs in a thread. On cancel or pause the worker process ends without waiting for it.
+        """
+
+    def secret(self, name: str) -> str | None:
+        """A secret such as `hf-token` from the environment or the keyring; never write it anywhere."""
+
+    def reserve(self, path: Path, size_bytes: int) -> None:
+        """Make sure that `size_bytes` are free where `path` lies.
+
+        Raises:
+            DiskFullError: They are not.
+        """
+
+
+Run = Callable[..., Path]
+_F = TypeVar("_F", bound=Callable[..., Path])
+
+
+class Operation(BaseModel):
+    """What a plugin offers: a name, typed parameters, where it applies, and the function that runs it."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    name: str
+    title: str
+    group: str
+    summary: str
+    documentation: str
+    input: ModelFormat | None
+    output: ModelFormat | None
+    needs: Needs
+    backend: Backend
+    applies: tuple[Condition, ...]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    excludes: tuple[str, ...]
+    lossless: bool
+    label: str
+    resumable: bool
+    api_version: str
+    params: type[Params]
+    run: Run
+
+    @property
+    def fields(self) -> tuple[FieldSpec, ...]:
+        return fields_of(self.params)
+
+
+def operation(
+    name: str,
+    *,
+    title: str,
+    group: str,
+    input: ModelFormat | None,
+    output: ModelFormat | None,
+    needs: Needs = "cpu",
+    backend: Backend = "",
+    applies: tuple[Condition, ...] = (),
+    before: tuple[str, ...] = (),
+    after: tuple[str, ...] = (),
+    excludes: tuple[str, ...] = (),
+    lossless: bool = False,
+    label: str = "",
+    resumable: bool = False,
+) -> Callable[[_F], _F]:
+    """Declare a function as an operation.
+
+    The function takes `(job: JobContext, model: Model, params: YourParams)`, or `(job, params)` where
+    `input` is None, and returns the path it made below `job.out`. Its docstring is the documentation.
+
+    Args:
+        name: The name on the command line, lower case with dashes.
+        title: What the window calls it: a verb and its object.
+        group: The heading it stands under, for example `Quantize`, `Convert`, `Prune`.
+        input: The model format that it takes; None for one that makes a model from nothing.
+        output: The model format that it makes; None where it makes no model.
+        needs: The slot that it takes up.
+        backend: The extra of Tenfold that must be installed.
+        applies: Conditions on the model's facts; each says why it is not met.
+        before: Operations that this one must come before in a recipe.
+        after: Operations that this one must come after.
+        excludes: Operations that can't stand in one recipe with this one.
+        lossless: A claim that the result generates identical tokens; the host verifies it.
+        label: How the result is named after its parent: a format string over the parameters,
+            for example `{type}`; the operation's name where empty.
+        resumable: Whether it can go on from `job.checkpoints` after it was interrupted or paused.
+
+    Raises:
+        PluginError: The function's signature or a parameter's type is not one that can be offered.
+    """
+
+    def declare(function: _F) -> _F:
+        documentation = inspect.getdoc(function) or ""
+        if not documentation:
+            raise PluginError(f"The operation {name} has no docstring.", remedy="Say what it does in one.")
+        function.__tenfold_operation__ = Operation(  # type: ignore[attr-defined]
+            name=name,
+            title=title,
+            group=group,
+            summary=documentation.splitlines()[0],
+            documentation=documentation,
+            input=input,
+            output=output,
+            needs=needs,
+            backend=backend,
+            applies=applies,
+            before=before,
+            after=after,
+            excludes=excludes,
+            lossless=lossless,
+            label=label,
+            resumable=resumable,
+            api_version=API_VERSION,
+            params=_params_type(function, name, takes_model=input is not None),
+            run=function,
+        )
+        return function
+
+    return declare
+
+
+def operations_in(namespace: Mapping[str, Any]) -> list[Operation]:
+    """The operations that a module's namespace declares, in order."""
+    found = (getattr(value, "__tenfold_operation__", None) for value in namespace.values())
+    return [each for each in found if isinstance(each, Operation)]
+
+
+def _params_type(function: Callable[..., Any], name: str, *, takes_model: bool) -> type[Params]:
+    hints = get_type_hints(function)
+    expected = ["job", "model", "params"] if takes_model else ["job", "params"]
+    if list(inspect.signature(function).parameters) != expected:
+        raise PluginError(f"The operation {name} must take ({', '.join(expected)}).")
+    params = hints.get("params")
+    if not (isinstance(params, type) and issubclass(params, Params)):
+        raise PluginError(f"The operation {name} must annotate params with a subclass of Params.")
+    fields_of(params)
+    return params

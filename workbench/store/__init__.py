@@ -1,0 +1,1 @@
+"""The database: an index of what the folders prove, and the one place that opens it."""
