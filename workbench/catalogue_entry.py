@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -30,7 +30,7 @@ class OperationEntry(BaseModel):
     summary: str
     documentation: str
     input: ModelFormat | None
-    output: ModelFormat | None
+    output: ModelFormat | Literal["any"] | None
     needs: Needs
     backend: Backend
     applies: tuple[Condition, ...]

@@ -171,7 +171,7 @@ class Operation(BaseModel):
     summary: str
     documentation: str
     input: ModelFormat | None
-    output: ModelFormat | None
+    output: ModelFormat | Literal["any"] | None
     needs: Needs
     backend: Backend
     applies: tuple[Condition, ...]
@@ -196,7 +196,7 @@ def operation(
     title: str,
     group: str,
     input: ModelFormat | None,
-    output: ModelFormat | None,
+    output: ModelFormat | Literal["any"] | None,
     needs: Needs = "cpu",
     backend: Backend = "",
     applies: tuple[Condition, ...] = (),
@@ -217,7 +217,7 @@ def operation(
         title: What the window calls it: a verb and its object.
         group: The heading it stands under, for example `Quantize`, `Convert`, `Prune`.
         input: The model format that it takes; None for one that makes a model from nothing.
-        output: The model format that it makes; None where it makes no model.
+        output: The model format that it makes; `any` where the input decides; None where it makes no model.
         needs: The slot that it takes up.
         backend: The extra of Tenfold that must be installed.
         applies: Conditions on the model's facts; each says why it is not met.
