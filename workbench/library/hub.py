@@ -138,6 +138,19 @@ class Hub:
             refused="" if offered else _why_none(files),
         )
 
+    def beginning(self, repo: str, commit: str, name: str, size_bytes: int) -> bytes:
+        """The first bytes of a file of a repository.
+
+        Raises:
+            HubError: The hub can't be reached or refuses.
+        """
+        from huggingface_hub import HfFileSystem
+
+        with _readable_errors(f"Reading {name} of {repo} on the hub", repo):
+            files = HfFileSystem(endpoint=self._endpoint, token=self._token or False)
+            content = files.cat_file(f"{repo}@{commit}/{name}", start=0, end=size_bytes)
+        return bytes(content)
+
     def _api(self) -> HfApi:
         from huggingface_hub import HfApi
 
