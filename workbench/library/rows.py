@@ -1,0 +1,89 @@
+"""Turns rows of the database into records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
+
+from workbench.errors import DiskFullError, StoreError
+from workbench.library.records import ModelRecord
+from workbench.store.database import Store
+from workbench.store.tables import ModelRow
+
+#: All but `facts`, in the order of `ModelRecord`.
+_COLUMNS = (
+    ModelRow.id,
+    ModelRow.name,
+    ModelRow.path,
+    ModelRow.format,
+    ModelRow.architecture,
+    ModelRow.quantization,
+    ModelRow.parameters,
+    ModelRow.bits_per_weight,
+    ModelRow.size_bytes,
+    ModelRow.sha256,
+    ModelRow.in_place,
+    ModelRow.source,
+    ModelRow.parent_id,
+    ModelRow.job_id,
+    ModelRow.tags,
+    ModelRow.notes,
+    ModelRow.created_at,
+)
+
+
+def select_records() -> Select[Any]:
+    """The columns of a record, without the facts, which a long list would have to parse."""
+    return select(*_COLUMNS)
+
+
+def records(session: Session, query: Select[Any]) -> list[ModelRecord]:
+    """The records that a query made by `select_records` finds."""
+    return [_record(row) for row in session.execute(query)]
+
+
+def record_of(row: ModelRow) -> ModelRecord:
+    """The record of a whole row."""
+    return _record([getattr(row, column.key) for column in _COLUMNS])
+
+
+@contextmanager
+def guarded(store: Store) -> Iterator[Session]:
+    """A transaction whose failures a person understands; nothing is kept where one happens.
+
+    Raises:
+        DiskFullError: The disk that holds the database is full.
+        StoreError: The database can't be read or written.
+    """
+    try:
+        with store.transaction() as session:
+            yield session
+    except DatabaseError as error:
+        reason = str(error.orig)
+        if "disk is full" in reason:
+            raise DiskFullError(store.path) from error
+        raise StoreError(
+            f"The database {store.path} can't be read or written: {reason}.",
+            remedy="Check that its folder can be written and that its disk has space; nothing was changed.",
+            details=str(error),
+        ) from error
+
+
+def _record(row: Any) -> ModelRecord:
+    (id_, name, path, *middle, tags, notes, created_at) = row
+    return ModelRecord(
+        id_,
+        name,
+        Path(path),
+        *middle,
+        tags=tuple(json.loads(tags)) if tags != "[]" else (),
+        notes=notes,
+        created_at=created_at,
+    )
