@@ -23,10 +23,11 @@ def get(name: SecretName) -> str | None:
     from keyring.errors import KeyringError
 
     try:
-        return keyring.get_password(_SERVICE, name)
+        kept: str | None = keyring.get_password(_SERVICE, name)
     except KeyringError:
         # A machine without a keyring simply has no secret stored.
         return None
+    return kept
 
 
 def set(name: SecretName, value: str) -> None:

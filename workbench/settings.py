@@ -47,11 +47,11 @@ class Settings:
     def load(self) -> Preferences:
         with self._store.transaction() as session:
             stored = {row.key: row.value for row in session.scalars(select(SettingRow))}
-        values = {}
+        values: dict[str, object] = {}
         for name in Preferences.model_fields:
             if name in stored:
                 values |= _readable(name, stored[name])
-        return Preferences(**values)
+        return Preferences.model_validate(values)
 
     def save(self, preferences: Preferences) -> None:
         with self._store.transaction() as session:
