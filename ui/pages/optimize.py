@@ -1,0 +1,462 @@
+"""The Optimize page: a model, an operation, its parameters, and what will happen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ui import format
+from ui.context import AppContext
+from ui.forms import ParamsForm
+from ui.widgets.empty_state import EmptyState
+from ui.widgets.message import MessageBar
+from ui.widgets.operation_list import OperationList, OperationListModel, OperationRow
+from ui.widgets.optimize_model import ModelChooser
+from ui.widgets.optimize_plan import OptimizePlan, size_of_choice
+from workbench.catalogue_entry import OperationEntry, PluginFailure
+from workbench.errors import ParameterError, WorkbenchError
+from workbench.jobs.build import make_spec
+from workbench.jobs.script import render
+from workbench.jobs.spec import JobSpec
+from workbench.model import FORMAT_TITLES, ModelFacts
+
+#: How long a person may go on typing before the plan is worked out anew.
+_SETTLE_MS = 120
+
+_LEFT_WIDTH = 268
+_RIGHT_WIDTH = 300
+
+
+class OptimizePage(QWidget):
+    """See the module."""
+
+    name = "optimize"
+    title = "Optimize"
+    icon = "optimize"
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._session = context.session
+        self._facts: ModelFacts | None = None
+        self._row: OperationRow | None = None
+        self._form: ParamsForm | None = None
+        self._kept_values: dict[str, dict[str, Any]] = {}
+        self._own_name = ""
+        self._stale = True
+        self._plan_soon = QTimer(self)
+        self._plan_soon.setSingleShot(True)
+        self._plan_soon.setInterval(_SETTLE_MS)
+        self._plan_soon.timeout.connect(self._show_plan)
+        self._catalogue_poll = QTimer(self)
+        self._catalogue_poll.setInterval(100)
+        self._catalogue_poll.timeout.connect(self._poll_catalogue)
+        self._build()
+        self._make_actions()
+        context.models_changed.connect(self._models_changed)
+
+    def refresh(self) -> None:
+        """Read the models and the catalogue anew."""
+        self._stale = False
+        self._show_models()
+        self._session.catalogue.start_refresh()
+        self._poll_catalogue()
+        self._catalogue_poll.start()
+
+    def open(self, argument: object) -> None:
+        """Choose a model by its id, or a model and an operation."""
+        model_id, operation = argument if isinstance(argument, tuple) else (argument, None)
+        if self._stale:
+            self.refresh()
+        elif isinstance(model_id, str):
+            self._show_models()
+        if isinstance(model_id, str):
+            self.chooser.choose(model_id)
+        if isinstance(operation, str):
+            self._choose_operation(operation)
+
+    def actions(self) -> list[QAction]:  # type: ignore[override]
+        """What the palette and the shortcuts sheet offer of this page."""
+        return list(self._actions)
+
+    @property
+    def form(self) -> ParamsForm | None:
+        """The form of the chosen operation."""
+        return self._form
+
+    @property
+    def entry(self) -> OperationEntry | None:
+        return self._row.entry if self._row is not None else None
+
+    def showEvent(self, event: object) -> None:
+        if self._stale:
+            self.refresh()
+
+    def hideEvent(self, event: object) -> None:
+        self._catalogue_poll.stop()
+
+    def _models_changed(self) -> None:
+        if self.isVisible():
+            self._show_models()
+        else:
+            self._stale = True
+
+    def _show_models(self) -> None:
+        records = self._session.library.list()
+        self.chooser.set_records(records)
+        self._stack.setCurrentIndex(0 if records else 1)
+        if records and self.chooser.current_id() is None:
+            self.chooser.choose(records[0].id)
+
+    def _poll_catalogue(self) -> None:
+        try:
+            contents = self._session.catalogue.poll_refresh()
+        except WorkbenchError as error:
+            self._catalogue_poll.stop()
+            self._report(error)
+            return
+        if contents is None:
+            return
+        self._catalogue_poll.stop()
+        self._operations = contents.operations
+        self._failures = contents.failures
+        self._show_operations()
+
+    def _show_operations(self) -> None:
+        wanted = self.entry.name if self.entry is not None else ""
+        self.operations.set_contents(self._operations, self._failures, self._facts)
+        row = self.operations.row_of(wanted) if wanted else -1
+        if row < 0:
+            row = self.operations.first_usable()
+        if row >= 0:
+            self._list.setCurrentIndex(self.operations.index(row))
+        self._take_row(self.operations.row(row))
+
+    def _choose_operation(self, name: str) -> None:
+        row = self.operations.row_of(name)
+        if row >= 0:
+            self._list.setCurrentIndex(self.operations.index(row))
+
+    def _model_chosen(self, model_id: str) -> None:
+        try:
+            self._facts = self._session.library.facts(model_id)
+        except WorkbenchError as error:
+            self._facts = None
+            self._report(error)
+        record = self._session.library.get(model_id)
+        parts = [FORMAT_TITLES[record.format], record.quantization, format.bytes(record.size_bytes)]
+        self._model_line.setText(" · ".join(part for part in parts if part))
+        self._own_name = ""
+        self._show_operations()
+
+    def _take_row(self, row: OperationRow | None) -> None:
+        """Show an operation or a failed plugin in the middle."""
+        same = row is not None and self._row is not None and row.entry is not None and row.entry == self.entry
+        if self._form is not None and self.entry is not None:
+            self._kept_values[self.entry.name] = self._form.values()
+        self._row = row
+        self._failure.setVisible(row is not None and row.failure is not None)
+        if row is not None and row.failure is not None:
+            self._show_failure(row.failure)
+        elif row is not None and row.entry is not None and not same:
+            self._show_entry(row.entry)
+        if self._form is not None:
+            self._form.setVisible(row is not None and row.entry is not None)
+            self._form.annotate(self._annotation)
+        self._plan.setVisible(row is not None and row.entry is not None)
+        self._show_plan()
+
+    def _show_entry(self, entry: OperationEntry) -> None:
+        self._own_name = ""
+        self._heading.setText(entry.title)
+        self._summary.setText(entry.summary)
+        rest = entry.documentation.partition("\n")[2].strip()
+        self._documentation.setText(rest)
+        self._more.setVisible(bool(rest))
+        self._more.setChecked(False)
+        if self._form is not None:
+            self._form.setParent(None)
+            self._form.deleteLater()
+        self._form = ParamsForm(entry.fields)
+        kept = self._kept_values.get(entry.name)
+        if kept is not None:
+            self._form.set_values(kept)
+        self._form.changed.connect(self._plan_soon.start)
+        self._middle.insertWidget(self._middle.count() - 1, self._form)
+        self._scroll.verticalScrollBar().setValue(0)
+
+    def _show_failure(self, failure: PluginFailure) -> None:
+        self._heading.setText(failure.plugin)
+        self._summary.setText(f"From {failure.source}. Nothing else is harmed by it.")
+        self._more.setVisible(False)
+        self._documentation.setVisible(False)
+        self._failure.show_message(
+            "bad",
+            failure.reason,
+            "Mend or remove the plugin; it is tried again when its file changes.",
+            failure.traceback,
+        )
+
+    def _annotation(self, _spec: object, choice: Any) -> str:
+        size = size_of_choice(choice, self._facts)
+        return f"≈ {format.bytes(size)}" if size is not None else ""
+
+    def _show_plan(self) -> None:
+        entry, form, model_id = self.entry, self._form, self.chooser.current_id()
+        if entry is None or form is None:
+            return
+        record = self._session.library.get(model_id) if model_id is not None else None
+        values = form.values()
+        self._plan.show_plan(
+            entry,
+            values,
+            self._facts,
+            model_name=record.name if record is not None else "",
+            source_bytes=record.size_bytes if record is not None else 0,
+            output_name=self._own_name or self._proposed_name(entry, values, record.name if record else ""),
+            obstacles=self._row.obstacles if self._row is not None else (),
+        )
+
+    def _proposed_name(self, entry: OperationEntry, values: dict[str, Any], model_name: str) -> str:
+        try:
+            return self._spec_of(entry, values).output_name
+        except WorkbenchError:
+            # Something is still wrong in the form; its message stands at the field.
+            return f"{model_name}-{entry.name}"
+
+    def _spec_of(self, entry: OperationEntry, values: dict[str, Any]) -> JobSpec:
+        model_id = self.chooser.current_id()
+        library = self._session.library
+        record = library.get(model_id) if model_id is not None else None
+        return make_spec(
+            entry,
+            record,
+            self._facts,
+            values,
+            input=library.to_spec_input(model_id) if model_id is not None else None,
+        )
+
+    def _checked_spec(self) -> JobSpec | None:
+        """The job as the form stands; None, with the reason at its field, where it can't be made."""
+        entry, form = self.entry, self._form
+        if entry is None or form is None:
+            return None
+        if not form.check():
+            return None
+        try:
+            spec = self._spec_of(entry, form.values())
+        except ParameterError as error:
+            if error.parameter in {field.name for field in entry.fields}:
+                form.field(error.parameter).show_problem(error.message)
+            else:
+                self._report(error)
+            return None
+        except WorkbenchError as error:
+            self._report(error)
+            return None
+        name = self._own_name.strip()
+        if not name:
+            return spec
+        return spec.model_copy(update={"output_name": name})
+
+    def _start(self) -> None:
+        if not self._plan.start_button.isEnabled():
+            return
+        spec = self._checked_spec()
+        if spec is None:
+            return
+        try:
+            job = self._session.board.submit(spec)
+        except WorkbenchError as error:
+            self._report(error)
+            return
+        self._started(job.id, job.title)
+
+    def _started(self, job_id: str, title: str) -> None:
+        self._context.message.emit("good", f"“{title}” is in the queue.")
+        self._last_job = job_id
+        self._show_job.setVisible(True)
+        self._show_job.setText(f"Show job “{title}”")
+
+    def _export(self) -> None:
+        spec = self._checked_spec()
+        if spec is None:
+            return
+        chosen, _ = QFileDialog.getSaveFileName(
+            self, "Export as script", f"{spec.operation}.py", "Python scripts (*.py)"
+        )
+        if not chosen:
+            return
+        try:
+            Path(chosen).write_text(render(spec), encoding="utf-8")
+        except OSError as error:
+            self._context.message.emit("bad", f"{chosen} could not be written: {error.strerror or error}.")
+            return
+        self._context.message.emit("good", f"Saved {chosen}. Run it with: python {Path(chosen).name} --help")
+
+    def _name_edited(self, text: str) -> None:
+        self._own_name = text
+        if not text.strip():
+            self._plan_soon.start()
+
+    def _report(self, error: WorkbenchError) -> None:
+        self._context.message.emit("bad", str(error))
+
+    def _build(self) -> None:
+        self._operations: tuple[OperationEntry, ...] = ()
+        self._failures: tuple[PluginFailure, ...] = ()
+        self._last_job = ""
+        head = QHBoxLayout()
+        head.setSpacing(14)
+        title = QLabel(self.title)
+        title.setProperty("role", "title")
+        explanation = QLabel("Make a model smaller, faster, or fit for another engine")
+        explanation.setProperty("role", "second")
+        self._show_job = QPushButton("Show job")
+        self._show_job.hide()
+        self._show_job.clicked.connect(lambda: self._context.open_page.emit("jobs", self._last_job))
+        head.addWidget(title)
+        head.addWidget(explanation)
+        head.addStretch(1)
+        head.addWidget(self._show_job)
+        columns = QWidget()
+        row = QHBoxLayout(columns)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        row.addWidget(self._build_left())
+        row.addWidget(self._build_middle(), 1)
+        self._plan = OptimizePlan(self._session.home.root)
+        self._plan.setFixedWidth(_RIGHT_WIDTH)
+        self._plan.start.connect(self._start)
+        self._plan.export.connect(self._export)
+        self._plan.renamed.connect(self._name_edited)
+        row.addWidget(self._plan)
+        add = QPushButton("Add a model")
+        add.setProperty("variant", "primary")
+        add.clicked.connect(lambda: self._context.open_page.emit("models", None))
+        empty = EmptyState(
+            "optimize",
+            "No model to work on yet",
+            "Add a model first: a GGUF file, a safetensors folder, one from the hub, or the included sample.",
+            [add],
+        )
+        self._stack = QStackedWidget()
+        self._stack.addWidget(columns)
+        self._stack.addWidget(empty)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(24, 20, 24, 20)
+        layout.setSpacing(16)
+        layout.addLayout(head)
+        layout.addWidget(self._stack, 1)
+
+    def _build_left(self) -> QWidget:
+        card = QFrame()
+        card.setProperty("card", "true")
+        card.setFixedWidth(_LEFT_WIDTH)
+        caption = QLabel("Model")
+        caption.setProperty("role", "caption")
+        self.chooser = ModelChooser()
+        caption.setBuddy(self.chooser)
+        self._model_line = QLabel()
+        self._model_line.setProperty("role", "caption")
+        self.operations = OperationListModel(self)
+        self._list = OperationList(self._context.theme, self.operations)
+        self.chooser.chosen.connect(self._model_chosen)
+        self._list.selectionModel().currentChanged.connect(
+            lambda current, _previous: self._take_row(self.operations.row(current.row()))
+        )
+        layout = QVBoxLayout(card)
+        layout.setContentsMargins(10, 12, 10, 10)
+        layout.setSpacing(6)
+        layout.addWidget(caption)
+        layout.addWidget(self.chooser)
+        layout.addWidget(self._model_line)
+        layout.addSpacing(4)
+        layout.addWidget(self._list, 1)
+        return card
+
+    def _build_middle(self) -> QWidget:
+        card = QFrame()
+        card.setProperty("card", "true")
+        inner = QWidget()
+        self._middle = QVBoxLayout(inner)
+        self._middle.setContentsMargins(20, 18, 20, 18)
+        self._middle.setSpacing(12)
+        self._heading = QLabel()
+        self._heading.setProperty("role", "section")
+        self._summary = QLabel()
+        self._summary.setProperty("role", "second")
+        self._summary.setWordWrap(True)
+        self._more = QToolButton()
+        self._more.setText("More about it")
+        self._more.setCheckable(True)
+        self._more.setArrowType(Qt.ArrowType.RightArrow)
+        self._more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._more.setAutoRaise(True)
+        self._documentation = QLabel()
+        self._documentation.setProperty("role", "second")
+        self._documentation.setWordWrap(True)
+        self._documentation.setTextFormat(Qt.TextFormat.PlainText)
+        self._documentation.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._documentation.hide()
+        self._more.toggled.connect(self._fold)
+        self._failure = MessageBar("bad", "", "", "")
+        self._failure.hide()
+        for widget in (self._heading, self._summary):
+            self._middle.addWidget(widget)
+        self._middle.addWidget(self._more, 0, Qt.AlignmentFlag.AlignLeft)
+        self._middle.addWidget(self._documentation)
+        self._middle.addWidget(self._failure)
+        self._middle.addStretch(1)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(inner)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        layout = QVBoxLayout(card)
+        layout.setContentsMargins(1, 1, 1, 1)
+        layout.addWidget(self._scroll)
+        return card
+
+    def _fold(self, open_: bool) -> None:
+        self._documentation.setVisible(open_)
+        self._more.setArrowType(Qt.ArrowType.DownArrow if open_ else Qt.ArrowType.RightArrow)
+
+    def _reset_form(self) -> None:
+        if self._form is not None:
+            self._form.reset()
+
+    def _make_actions(self) -> None:
+        self._actions: list[QAction] = []
+        for text, keys, call in (
+            ("Start the job", "Ctrl+Return", self._start),
+            ("Export the job as a script", "Ctrl+E", self._export),
+            ("Choose another model", "Ctrl+F", self.chooser.setFocus),
+            ("Put all parameters back to their defaults", "", self._reset_form),
+        ):
+            action = QAction(text, self)
+            if keys:
+                keys_of = [QKeySequence(keys)]
+                if keys == "Ctrl+Return":
+                    keys_of.append(QKeySequence("Ctrl+Enter"))
+                action.setShortcuts(keys_of)
+                action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            action.triggered.connect(lambda _on=False, call=call: call())
+            self.addAction(action)
+            self._actions.append(action)
