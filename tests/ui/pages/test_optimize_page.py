@@ -1,0 +1,185 @@
+"""The Optimize page, over a real library, the real catalogue and a real board."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QPushButton
+from pytestqt.qtbot import QtBot
+
+from ui.context import AppContext
+from ui.pages.optimize import OptimizePage
+from ui.theme import Theme
+from ui.widgets.form_choice import ChoiceTable
+from ui.widgets.operation_list import texts
+from workbench.home import Home
+from workbench.session import Session
+
+
+@pytest.fixture
+def context(home: Home, qapp: object) -> Iterator[AppContext]:
+    session = Session.open(home)
+    yield AppContext(session, Theme())
+    session.close()
+
+
+@pytest.fixture
+def page(context: AppContext, qtbot: QtBot) -> OptimizePage:
+    made = OptimizePage(context)
+    qtbot.addWidget(made)
+    made.resize(1100, 700)
+    return made
+
+
+def test_without_models_the_page_offers_to_add_one(
+    page: OptimizePage, context: AppContext, qtbot: QtBot
+) -> None:
+    page.show()
+    button = next(each for each in page.findChildren(QPushButton) if each.text() == "Add a model")
+
+    with qtbot.waitSignal(context.open_page) as asked:
+        button.click()
+
+    assert button.isVisible()
+    assert asked.args[0] == "models"
+
+
+def test_a_start_submits_what_the_form_and_the_plan_say(
+    page: OptimizePage, context: AppContext, tiny_gguf: Path, qtbot: QtBot
+) -> None:
+    model = context.session.library.add(tiny_gguf).record
+    _open(page, (model.id, "gguf-quantize"), qtbot)
+    assert page.entry is not None
+    assert page.entry.name == "gguf-quantize"
+
+    page.form.set_values({"type": "Q5_K_M"})  # type: ignore[union-attr]
+    qtbot.waitUntil(lambda: "Q5_K_M" in page._plan.name.text())
+    qtbot.keyClick(page, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+
+    qtbot.waitUntil(lambda: len(context.session.board.list()) == 1)
+    job = context.session.board.list()[0]
+    spec = context.session.board.spec(job.id)
+    assert job.state == "queued"
+    assert spec.params["type"] == "Q5_K_M"
+    assert spec.model is not None
+    assert spec.model.path == tiny_gguf
+    assert "Q5_K_M" in spec.output_name
+    assert page._show_job.isVisible()
+
+
+def test_the_name_of_the_result_can_be_chosen(
+    page: OptimizePage, context: AppContext, tiny_gguf: Path, qtbot: QtBot
+) -> None:
+    model = context.session.library.add(tiny_gguf).record
+    _open(page, (model.id, "gguf-quantize"), qtbot)
+
+    page._plan.name.selectAll()
+    qtbot.keyClicks(page._plan.name, "my-small-model")
+    page._plan.start_button.click()
+
+    spec = context.session.board.spec(context.session.board.list()[0].id)
+    assert spec.output_name == "my-small-model"
+
+
+def test_each_type_shows_about_how_large_the_result_becomes(
+    page: OptimizePage, context: AppContext, tiny_gguf: Path, qtbot: QtBot
+) -> None:
+    model = context.session.library.add(tiny_gguf).record
+    _open(page, (model.id, "gguf-quantize"), qtbot)
+    table = page.form.field("type").input  # type: ignore[union-attr]
+
+    assert isinstance(table, ChoiceTable)
+    row = table.model.row_of("Q8_0")
+    cells = [table.model.index(row, column).data() for column in range(table.model.columnCount())]
+    assert any(str(cell).startswith("≈") for cell in cells)
+
+
+def test_an_operation_for_another_format_is_dimmed_with_the_reason(
+    page: OptimizePage, context: AppContext, tiny_hf: Path, qtbot: QtBot
+) -> None:
+    model = context.session.library.add(tiny_hf).record
+    _open(page, (model.id, "gguf-quantize"), qtbot)
+
+    row = page.operations.row(page.operations.row_of("gguf-quantize"))
+
+    assert row is not None
+    assert row.obstacles
+    assert "gguf" in texts(row)[1]
+    assert not page._plan.start_button.isEnabled()
+    assert page._plan.notice.isVisible()
+    page._start()
+    assert context.session.board.list() == []
+
+
+def test_a_wrong_value_is_explained_at_its_field_and_nothing_starts(
+    page: OptimizePage, context: AppContext, tiny_gguf: Path, qtbot: QtBot
+) -> None:
+    model = context.session.library.add(tiny_gguf).record
+    _open(page, (model.id, "gguf-quantize"), qtbot)
+
+    path = next(field for field in page.entry.fields if field.kind == "path")  # type: ignore[union-attr]
+    page.form.set_values({path.name: "/nowhere/imatrix.gguf"})  # type: ignore[union-attr]
+    page._plan.start_button.click()
+
+    assert "There is no file imatrix.gguf" in page.form.problems()[path.name]  # type: ignore[union-attr]
+    assert context.session.board.list() == []
+
+
+def test_a_script_is_exported_without_starting_anything(
+    page: OptimizePage,
+    context: AppContext,
+    tiny_gguf: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+) -> None:
+    model = context.session.library.add(tiny_gguf).record
+    _open(page, (model.id, "gguf-quantize"), qtbot)
+    chosen = tmp_path / "job.py"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(chosen), ""))
+
+    page._plan.export_button.click()
+
+    assert "gguf-quantize" in chosen.read_text()
+    assert context.session.board.list() == []
+
+
+def test_a_plugin_that_fails_is_one_row_with_its_reason(
+    page: OptimizePage, context: AppContext, home: Home, tiny_gguf: Path, qtbot: QtBot
+) -> None:
+    (home.plugins / "broken.py").write_text("raise ValueError('no such luck')\n")
+    context.session.library.add(tiny_gguf)
+    _open(page, None, qtbot)
+
+    assert len(page._failures) == 1
+    row = page.operations.row_of(page._failures[0].plugin)
+    page._list.setCurrentIndex(page.operations.index(row))
+
+    assert page._failure.isVisible()
+    assert "no such luck" in page._failures[0].reason + page._failures[0].traceback
+    assert not page._plan.isVisible()
+
+
+def test_values_are_kept_while_one_looks_at_another_operation(
+    page: OptimizePage, context: AppContext, tiny_gguf: Path, qtbot: QtBot
+) -> None:
+    model = context.session.library.add(tiny_gguf).record
+    _open(page, (model.id, "gguf-quantize"), qtbot)
+    page.form.set_values({"type": "Q6_K"})  # type: ignore[union-attr]
+
+    page._choose_operation("gguf-dequantize")
+    assert page.entry.name == "gguf-dequantize"  # type: ignore[union-attr]
+    page._choose_operation("gguf-quantize")
+
+    assert page.form.values()["type"] == "Q6_K"  # type: ignore[union-attr]
+
+
+def _open(page: OptimizePage, argument: object, qtbot: QtBot) -> None:
+    """Show the page as the window does; the catalogue process takes seconds the first time."""
+    page.show()
+    qtbot.waitUntil(lambda: page.operations.rowCount() > 0, timeout=60_000)
+    if argument is not None:
+        page.open(argument)
