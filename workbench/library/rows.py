@@ -54,6 +54,11 @@ def record_of(row: ModelRow) -> ModelRecord:
     return _record([getattr(row, column.key) for column in _COLUMNS])
 
 
+def tags_text(tags: tuple[str, ...]) -> str:
+    """Tags as the database holds them: a JSON list."""
+    return json.dumps(list(tags), ensure_ascii=False)
+
+
 @contextmanager
 def guarded(store: Store) -> Iterator[Session]:
     """A transaction whose failures a person understands; nothing is kept where one happens.
