@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Library:
 
     def __init__(self, store: Store, home: Home) -> None:
         self._store = store
-        self._home = home
+        self.home = home
         self._owned = OwnedFiles(home)
 
     # ------------------------------------------------------------------ reading
@@ -100,11 +100,12 @@ class Library:
         with guarded(self._store) as session:
             return frozenset(session.scalars(select(ModelRow.path)))
 
-    def without_hash(self) -> tuple[ModelRecord, ...]:
-        """The models whose content hash is not known yet, oldest first."""
+    def next_without_hash(self, skip: Collection[str] = ()) -> ModelRecord | None:
+        """The oldest model whose content hash is not known yet, those in `skip` left out."""
+        query = select_records().where(ModelRow.sha256.is_(None), ModelRow.id.not_in(skip))
         with guarded(self._store) as session:
-            unknown = ModelRow.sha256.is_(None)
-            return tuple(records(session, select_records().where(unknown).order_by(ModelRow.created_at)))
+            found = records(session, query.order_by(ModelRow.created_at).limit(1))
+        return found[0] if found else None
 
     def duplicates(self, id: str) -> tuple[ModelRecord, ...]:
         """The other models with the same content hash, oldest first."""

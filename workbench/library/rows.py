@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Select, select
 from sqlalchemy.exc import DatabaseError
@@ -41,7 +41,7 @@ _COLUMNS = (
 
 def select_records() -> Select[Any]:
     """The columns of a record, without the facts, which a long list would have to parse."""
-    return select(*_COLUMNS)
+    return cast("Select[Any]", select(*_COLUMNS))
 
 
 def records(session: Session, query: Select[Any]) -> list[ModelRecord]:
@@ -83,12 +83,5 @@ def guarded(store: Store) -> Iterator[Session]:
 
 def _record(row: Any) -> ModelRecord:
     (id_, name, path, *middle, tags, notes, created_at) = row
-    return ModelRecord(
-        id_,
-        name,
-        Path(path),
-        *middle,
-        tags=tuple(json.loads(tags)) if tags != "[]" else (),
-        notes=notes,
-        created_at=created_at,
-    )
+    words = tuple(json.loads(tags)) if tags != "[]" else ()
+    return ModelRecord(id_, name, Path(path), *middle, words, notes, created_at)
