@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from workbench.library.groups import bits_per_weight, dominant_type, group
 from workbench.library.layout import CONFIG, Layout
 from workbench.library.packed import mlx_label, weights_of
 from workbench.library.safetensors_header import StoredTensor, read_safetensors_header
+from workbench.library.sniff import head_of
 from workbench.model import ModelFacts
 
+_MLX_SIGN = re.compile(rb'"format"\s*:\s*"mlx"')
 MAX_CONFIG_BYTES = 8_000_000
 #: Tensors of all shards together.
 MAX_TENSORS = 600_000
@@ -28,7 +31,7 @@ def folder_facts(layout: Layout) -> ModelFacts:
         UnsafeModelError: A weights file is a pickle in disguise.
         ModelFileError: The configuration or a header is damaged.
     """
-    config = read_json(layout.root / CONFIG, MAX_CONFIG_BYTES)
+    config = config_of(layout.root)
     tensors, made_for = _tensors(layout)
     packed = isinstance(config.get("quantization"), dict) and any(
         tensor.name.endswith(".scales") for tensor in tensors
@@ -72,6 +75,22 @@ def folder_facts(layout: Layout) -> ModelFacts:
         size_bytes=layout.size_bytes,
         files=layout.files,
     )
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """The content of a folder's config.json.
+
+    Raises:
+        ModelFileError: It is missing, damaged, or far too large.
+    """
+    return read_json(folder / CONFIG, MAX_CONFIG_BYTES)
+
+
+def looks_like_mlx(folder: Path, weights: tuple[str, ...], config: Mapping[str, Any]) -> bool:
+    """Whether a folder was made for MLX, by its configuration and the first kilobytes of its weights."""
+    if isinstance(config.get("quantization"), dict):
+        return True
+    return any(_MLX_SIGN.search(head_of(folder / name, 4096)) for name in weights[:1])
 
 
 def _tensors(layout: Layout) -> tuple[list[StoredTensor], str | None]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workbench.errors import UsageError
 from workbench.library.bounded import clean_line
+from workbench.library.ggml_types import FILE_TYPES, GGML_TYPES
 from workbench.library.layout import part_of
 from workbench.model import ModelFacts
 
@@ -22,6 +23,10 @@ _EMPTY_NAMES = frozenset(
     {"model", "ggml-model", "gguf", "weights", "consolidated", "snapshot", "main", "out"}
 )
 _HEXADECIMAL = re.compile(r"(sha256[-:])?[0-9a-f]{32,64}")
+#: The longest first, so that Q4_K_M is not taken for Q4_K.
+_QUANTIZATIONS = sorted(
+    {*FILE_TYPES.values(), *(kind.name for kind in GGML_TYPES.values())}, key=len, reverse=True
+)
 _CACHE_FOLDER = re.compile(r"models--(?P<owner>.+?)--(?P<name>.+)")
 
 
@@ -51,6 +56,21 @@ def default_name(path: Path, facts: ModelFacts) -> str:
         if name and name.lower() not in _EMPTY_NAMES and not _HEXADECIMAL.fullmatch(name.lower()):
             return name
     return clean_line(stem, MAX_NAME) or "model"
+
+
+def bare_name(file_name: str) -> str:
+    """The name of a GGUF file without part number, ending and quantization; empty where nothing is left.
+
+    >>> bare_name("SmolLM2-135M-Instruct-Q4_K_M-00001-of-00002.gguf")
+    'SmolLM2-135M-Instruct'
+    """
+    part = part_of(file_name)
+    stem = part.stem if part else Path(file_name).stem
+    for title in _QUANTIZATIONS:
+        shorter = _without_quantization(stem, title)
+        if shorter != stem:
+            return shorter
+    return "" if stem.lower() in {*_EMPTY_NAMES, *(title.lower() for title in _QUANTIZATIONS)} else stem
 
 
 def checked_name(name: str) -> str:

@@ -37,6 +37,8 @@ _COLUMNS = (
     ModelRow.notes,
     ModelRow.created_at,
 )
+_NAMES = [column.key for column in _COLUMNS]
+_PATH, _TAGS = _NAMES.index("path"), _NAMES.index("tags")
 
 
 def select_records() -> Select[Any]:
@@ -82,6 +84,7 @@ def guarded(store: Store) -> Iterator[Session]:
 
 
 def _record(row: Any) -> ModelRecord:
-    (id_, name, path, *middle, tags, notes, created_at) = row
-    words = tuple(json.loads(tags)) if tags != "[]" else ()
-    return ModelRecord(id_, name, Path(path), *middle, words, notes, created_at)
+    values = list(row)
+    values[_PATH] = Path(values[_PATH])
+    values[_TAGS] = tuple(json.loads(values[_TAGS])) if values[_TAGS] != "[]" else ()
+    return ModelRecord(*values)
