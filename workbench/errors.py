@@ -55,7 +55,10 @@ class ModelFileError(WorkbenchError):
     kind = "model-file"
 
     def __init__(self, path: Path, reason: str, *, remedy: str = "", details: str = "") -> None:
-        super().__init__(f"{path.name}: {reason}", remedy=remedy, details=details)
+        # A hostile name may hold bytes that no text can, or signs that steer a terminal.
+        name = (path.name or str(path)).encode("utf-8", "replace").decode()
+        shown = "".join(each if each.isprintable() else "\ufffd" for each in name)
+        super().__init__(f"{shown}: {reason}", remedy=remedy, details=details)
         self.path = path
         self.reason = reason
 

@@ -22,7 +22,7 @@ MAX_NOTES = 100_000
 _EMPTY_NAMES = frozenset(
     {"model", "ggml-model", "gguf", "weights", "consolidated", "snapshot", "main", "out"}
 )
-_HEXADECIMAL = re.compile(r"(sha256[-:])?[0-9a-f]{32,64}")
+_HEXADECIMAL = re.compile(r"(sha256[-:])?[0-9a-f]{7,64}")
 #: The longest first, so that Q4_K_M is not taken for Q4_K.
 _QUANTIZATIONS = sorted(
     {*FILE_TYPES.values(), *(kind.name for kind in GGML_TYPES.values())}, key=len, reverse=True
@@ -50,12 +50,8 @@ def default_name(path: Path, facts: ModelFacts) -> str:
         part = part_of(path.name)
         stem = part.stem if part else path.name.removesuffix(".gguf").removesuffix(".GGUF")
         stem = _without_quantization(stem, facts.quantization)
-    candidates = [stem, _repository(path), facts.name or "", path.parent.name]
-    for candidate in candidates:
-        name = clean_line(candidate, MAX_NAME)
-        if name and name.lower() not in _EMPTY_NAMES and not _HEXADECIMAL.fullmatch(name.lower()):
-            return name
-    return clean_line(stem, MAX_NAME) or "model"
+    found = _speaking(stem, _repository(path), facts.name or "", path.parent.name)
+    return found or clean_line(stem, MAX_NAME) or "model"
 
 
 def bare_name(file_name: str) -> str:
@@ -71,6 +67,15 @@ def bare_name(file_name: str) -> str:
         if shorter != stem:
             return shorter
     return "" if stem.lower() in {*_EMPTY_NAMES, *(title.lower() for title in _QUANTIZATIONS)} else stem
+
+
+def folder_name(folder: Path) -> str:
+    """The name of a model folder: its own, or where that says nothing (a revision), the repository's.
+
+    >>> folder_name(Path("/cache/models--org--tiny/snapshots/0123456789abcdef0123456789abcdef01234567"))
+    'tiny'
+    """
+    return _speaking(folder.name, _repository(folder), folder.parent.name) or folder.name
 
 
 def checked_name(name: str) -> str:
@@ -102,6 +107,15 @@ def checked_tags(tags: tuple[str, ...] | list[str]) -> tuple[str, ...]:
     if len(found) > MAX_TAGS:
         raise UsageError(f"A model has at most {MAX_TAGS} tags.", remedy="Remove some.")
     return tuple(found.values())
+
+
+def _speaking(*candidates: str) -> str | None:
+    """The first name that says something of the model."""
+    for candidate in candidates:
+        name = clean_line(candidate, MAX_NAME)
+        if name and name.lower() not in _EMPTY_NAMES and not _HEXADECIMAL.fullmatch(name.lower()):
+            return name
+    return None
 
 
 def _without_quantization(stem: str, quantization: str) -> str:

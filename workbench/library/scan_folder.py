@@ -10,7 +10,7 @@ from workbench.errors import ModelFileError
 from workbench.library.folder_facts import config_of, looks_like_mlx
 from workbench.library.found import Found, Skipped, Step
 from workbench.library.layout import CONFIG, find_layout, gguf_layout, is_gguf_model_name
-from workbench.library.naming import bare_name
+from workbench.library.naming import bare_name, folder_name
 from workbench.library.sniff import head_of, unreadable
 from workbench.model import ModelFormat
 
@@ -54,7 +54,7 @@ def models_in(folder: Path, names: list[str], *, source: str) -> Iterator[Step]:
         if is_gguf_model_name(name):
             yield _gguf(folder / name, source)
     if CONFIG in names and any(name.endswith(".safetensors") for name in names):
-        yield found_folder(folder, name=folder.name, source=source)
+        yield found_folder(folder, name=folder_name(folder), source=source)
 
 
 def found_folder(folder: Path, *, name: str, source: str) -> Found | Skipped | None:
