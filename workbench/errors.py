@@ -56,8 +56,7 @@ class ModelFileError(WorkbenchError):
 
     def __init__(self, path: Path, reason: str, *, remedy: str = "", details: str = "") -> None:
         # A hostile name may hold bytes that no text can, or signs that steer a terminal.
-        name = (path.name or str(path)).encode("utf-8", "replace").decode()
-        shown = "".join(each if each.isprintable() else "\ufffd" for each in name)
+        shown = "".join(each if each.isprintable() else "\ufffd" for each in path.name or str(path))
         super().__init__(f"{shown}: {reason}", remedy=remedy, details=details)
         self.path = path
         self.reason = reason

@@ -22,7 +22,7 @@ MAX_NOTES = 100_000
 _EMPTY_NAMES = frozenset(
     {"model", "ggml-model", "gguf", "weights", "consolidated", "snapshot", "main", "out"}
 )
-_HEXADECIMAL = re.compile(r"(sha256[-:])?[0-9a-f]{7,64}")
+_HEXADECIMAL = re.compile(r"(sha256[-:])?[0-9a-f]{12,64}")
 #: The longest first, so that Q4_K_M is not taken for Q4_K.
 _QUANTIZATIONS = sorted(
     {*FILE_TYPES.values(), *(kind.name for kind in GGML_TYPES.values())}, key=len, reverse=True
