@@ -129,9 +129,10 @@ def gguf_layout(path: Path) -> Layout:
     part = part_of(path.name)
     if part is None or part.count == 1:
         return Layout("gguf", path, path.parent, (path.name,), (), stat_of(path).st_size)
-    names = [part.name(number) for number in range(1, part.count + 1)]
+    names: list[str] = []
     size = 0
-    for name in names:
+    for number in range(1, part.count + 1):
+        name = part.name(number)
         try:
             size += (path.parent / name).stat().st_size
         except FileNotFoundError:
@@ -142,6 +143,7 @@ def gguf_layout(path: Path) -> Layout:
             ) from None
         except OSError as error:
             raise unreadable(path.parent / name, error) from error
+        names.append(name)
     return Layout("gguf", path.parent / names[0], path.parent, tuple(names), (), size)
 
 

@@ -39,12 +39,12 @@ def test_bad_model_is_refused_with_the_reason_and_nothing_is_registered(
     path = case.make(tmp_path)
     library = Library(store, home)
     tracemalloc.start()
-    begin = time.perf_counter()
+    begin = time.process_time()
 
     with pytest.raises(case.error) as caught:
         library.add(path)
 
-    seconds = time.perf_counter() - begin
+    seconds = time.process_time() - begin
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     error = caught.value
@@ -52,8 +52,8 @@ def test_bad_model_is_refused_with_the_reason_and_nothing_is_registered(
     assert error.path.name in error.message or "\ufffd" in error.message
     assert path.name.encode("utf-8", "ignore").decode()[:3] in str(error.path)
     error.message.encode()
-    # tracemalloc slows everything about four times; a second is still far off.
-    assert seconds < 4.0
+    # Of processor time, so that a busy machine can't fail it.
+    assert seconds < 1.0
     assert peak < _MEMORY_BYTES
     assert library.list() == []
     assert not (tmp_path / "opened-a-pickle").exists()
