@@ -123,7 +123,7 @@ class FillItem(pg.GraphicsObject):  # type: ignore[misc]
 
 
 class ScaledAxis(pg.AxisItem):  # type: ignore[misc]
-    """An axis that reads in the unit that suits what is in view: GB rather than 1e9, minutes past ten of them."""
+    """An axis in the unit that suits what is in view: GB rather than 1e9, minutes past ten of them."""
 
     def __init__(self, orientation: str, unit: str) -> None:
         super().__init__(orientation, maxTickLength=-4)

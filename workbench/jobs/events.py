@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -101,6 +102,8 @@ class EventLog:
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
+        self._torn = False
         self._file: IO[bytes] = path.open("ab", buffering=0)
         size = path.stat().st_size
         if size:
@@ -111,8 +114,17 @@ class EventLog:
                 self._file.write(b"\n")
 
     def append(self, event: Event) -> None:
-        """Write one event; state changes, artifacts and errors reach the disk before this returns."""
-        self._file.write(_encoder.encode(event) + b"\n")
+        """Write one event; state changes, artifacts and errors reach the disk before this returns.
+
+        Raises:
+            OSError: The disk is full (`ENOSPC`) or gone. The next event begins on a line of its own.
+        """
+        line = (b"\n" if self._torn else b"") + _encoder.encode(event) + b"\n"
+        self._torn = True
+        if self._file.write(line) != len(line):
+            # A nearly full disk takes a part of a line without complaint.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        self._torn = False
         if isinstance(event, Spec | State | Artifact | Error):
             os.fsync(self._file.fileno())
 

@@ -16,7 +16,7 @@ class ModelInput(BaseModel):
     Attributes:
         id: Its id in the library of this home; empty outside.
         name: What the person calls it.
-        path: Where it lies here.
+        path: Where it lies here; `.` in a script, which names no path.
         format: `gguf`, `hf` or `mlx`.
         sha256: Its content hash where it is known; the worker refuses a file with another.
         source: Where it came from, for example `hf:HuggingFaceTB/SmolLM2-135M-Instruct`.
@@ -26,8 +26,8 @@ class ModelInput(BaseModel):
 
     id: str = ""
     name: str
-    path: Path
-    format: str
+    path: Path = Path()
+    format: str = ""
     sha256: str | None = None
     source: str = ""
 

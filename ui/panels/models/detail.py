@@ -1,0 +1,286 @@
+"""The panel beside the list: all that is known of one model, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ui import format as show
+from ui.panels.models.bits import BitsChart
+from ui.panels.models.facts import Fact, FactGrid
+from ui.panels.models.fits import Estimator, FitsPanel
+from ui.panels.models.hash_row import HashRow
+from ui.panels.models.heading import Heading, source_line
+from ui.panels.models.tags import TagsEditor
+from ui.panels.models.template_dialog import TemplateDialog
+from ui.theme import Theme
+from ui.widgets.model_words import bits_line, format_title
+from workbench.errors import WorkbenchError
+from workbench.library.hashing import HashProgress
+from workbench.library.records import ModelRecord
+from workbench.model import ModelFacts
+
+#: Notes are kept when the typing pauses this long, and when the field is left.
+_NOTES_PAUSE_MS = 800
+
+
+class DetailPanel(QFrame):
+    """Shows one model. It changes nothing itself: each wish is a signal.
+
+    Signals:
+        optimize_wanted, rename_wanted, show_wanted, remove_wanted, locate_wanted: Buttons, with the record.
+        link_wanted: Go to a `model` or a `job`, by its id.
+        tags_edited, notes_edited: The model's id and what was edited.
+    """
+
+    optimize_wanted = Signal(object)
+    rename_wanted = Signal(object)
+    show_wanted = Signal(object)
+    remove_wanted = Signal(object)
+    locate_wanted = Signal(object)
+    link_wanted = Signal(str, str)
+    tags_edited = Signal(str, tuple)
+    notes_edited = Signal(str, str)
+
+    def __init__(
+        self,
+        theme: Theme,
+        facts: Callable[[str], ModelFacts],
+        estimate: Estimator,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setProperty("card", "true")
+        self.setAccessibleName("Model details")
+        self._read_facts = facts
+        self._record: ModelRecord | None = None
+        self._facts: ModelFacts | None = None
+        self._notes_timer = QTimer(self)
+        self._notes_timer.setSingleShot(True)
+        self._notes_timer.setInterval(_NOTES_PAUSE_MS)
+        self._notes_timer.timeout.connect(self.keep_notes)
+        self._build(theme, estimate)
+        self.show_model(None, None, "", missing=False)
+
+    @property
+    def record(self) -> ModelRecord | None:
+        return self._record
+
+    def show_model(
+        self, record: ModelRecord | None, parent: ModelRecord | None, job_title: str, *, missing: bool
+    ) -> None:
+        """Show a model, what it was made from and by which job, or nothing."""
+        same = record is not None and self._record is not None and record.id == self._record.id
+        if not same:
+            self.keep_notes()
+        before, self._record = self._record, record
+        self._scroll.setVisible(record is not None)
+        self._actions.setVisible(record is not None)
+        self._nothing.setVisible(record is None)
+        if record is None:
+            return
+        if not same or record.path != (before.path if before else None):
+            self._show_facts(record)
+        self.heading.show_model(record, parent, job_title, missing=missing)
+        self.tags.set_tags(record.tags)
+        self._show_notes(record, same)
+        if record.sha256:
+            self.hash.show_known(record.sha256)
+        elif not same:
+            self.hash.show_waiting()
+        for button in (self.optimize, self.show_folder):
+            button.setEnabled(not missing)
+        if not same:
+            self._scroll.verticalScrollBar().setValue(0)
+
+    def show_hash(self, progress: HashProgress) -> None:
+        """How far the hash of a model is; of no interest where another model is shown."""
+        if self._record is not None and progress.model_id == self._record.id:
+            self.hash.show_progress(progress)
+
+    def refresh_fit(self) -> None:
+        """The free memory changed."""
+        if self._record is not None and self.isVisible():
+            self.fits.refresh()
+
+    def keep_notes(self) -> None:
+        """Hand over what was typed and is not kept yet."""
+        self._notes_timer.stop()
+        if self._record is not None and self.notes.toPlainText() != self._record.notes:
+            self.notes_edited.emit(self._record.id, self.notes.toPlainText())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.notes and event.type() == QEvent.Type.FocusOut:
+            self.keep_notes()
+        return super().eventFilter(watched, event)
+
+    # ------------------------------------------------------------------ filling
+
+    def _show_facts(self, record: ModelRecord) -> None:
+        try:
+            self._facts = self._read_facts(record.id)
+        except WorkbenchError:
+            # Removed by another process a moment ago; the list is about to say so.
+            self._facts = None
+        facts = self._facts
+        self.bits.set_groups(facts.groups if facts else ())
+        self._bits_section.setVisible(bool(facts and facts.groups))
+        self._fits_section.setVisible(facts is not None)
+        self.fits.set_model(facts)
+        self.template.setVisible(bool(facts and facts.chat_template))
+        self._grid.set_facts(facts_of(record, facts))
+
+    def _show_notes(self, record: ModelRecord, same: bool) -> None:
+        if (same and self.notes.hasFocus()) or self.notes.toPlainText() == record.notes:
+            return
+        self.notes.blockSignals(True)
+        self.notes.setPlainText(record.notes)
+        self.notes.blockSignals(False)
+
+    def _show_template(self) -> None:
+        if self._record is not None and self._facts is not None and self._facts.chat_template:
+            TemplateDialog(self._record.name, self._facts.chat_template, self).exec()
+
+    # ------------------------------------------------------------------ building
+
+    def _build(self, theme: Theme, estimate: Estimator) -> None:
+        body = QWidget(self)
+        body.setObjectName("panelBody")
+        column = QVBoxLayout(body)
+        column.setContentsMargins(18, 18, 18, 12)
+        column.setSpacing(10)
+        self.heading = Heading(theme, body)
+        self.heading.link_wanted.connect(self.link_wanted)
+        self.heading.locate_wanted.connect(lambda: self.locate_wanted.emit(self._record))
+        self.heading.remove_wanted.connect(lambda: self.remove_wanted.emit(self._record))
+        self._grid = FactGrid(body)
+        self.hash = HashRow(body)
+        self.template = QPushButton("Show chat template", body)
+        self.template.setAccessibleName("Show the chat template")
+        self.template.clicked.connect(self._show_template)
+        self.fits = FitsPanel(theme, estimate, body)
+        self.bits = BitsChart(theme, body)
+        self.tags = TagsEditor(theme, body)
+        self.tags.edited.connect(self._tell_tags)
+        self._build_notes(body)
+        for widget in (self.heading, self._grid, self.hash):
+            column.addWidget(widget)
+        column.addWidget(self.template, 0, Qt.AlignmentFlag.AlignLeft)
+        self._fits_section = _section(column, "Does it fit here?", self.fits)
+        self._bits_section = _section(column, "What is stored how", self.bits)
+        _section(column, "Tags", self.tags)
+        _section(column, "Notes", self.notes)
+        column.addStretch(1)
+        self._scroll = QScrollArea(self)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setWidget(body)
+        self._nothing = QLabel("Choose a model to see what it is.", self)
+        self._nothing.setProperty("role", "second")
+        self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._nothing.setWordWrap(True)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(1, 1, 1, 1)
+        whole.setSpacing(0)
+        whole.addWidget(self._nothing, 1)
+        whole.addWidget(self._scroll, 1)
+        whole.addWidget(self._build_actions())
+
+    def _build_notes(self, body: QWidget) -> None:
+        self.notes = QPlainTextEdit(body)
+        self.notes.setAccessibleName("Notes")
+        self.notes.setPlaceholderText("What you want to remember of this model")
+        self.notes.setTabChangesFocus(True)
+        self.notes.setFixedHeight(84)
+        self.notes.textChanged.connect(self._notes_timer.start)
+        self.notes.installEventFilter(self)
+
+    def _build_actions(self) -> QWidget:
+        self._actions = QWidget(self)
+        self.optimize = QPushButton("Optimize", self._actions)
+        self.optimize.setProperty("variant", "primary")
+        self.optimize.setAccessibleName("Optimize this model")
+        self.optimize.clicked.connect(lambda: self.optimize_wanted.emit(self._record))
+        self.rename = self._action("Rename", "Rename this model")
+        self.rename.clicked.connect(lambda: self.rename_wanted.emit(self._record))
+        self.show_folder = self._action("Show in folder", "Show the model's files in their folder")
+        self.show_folder.clicked.connect(lambda: self.show_wanted.emit(self._record))
+        self.remove = self._action("Delete", "Delete this model")
+        self.remove.clicked.connect(lambda: self.remove_wanted.emit(self._record))
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        for button in (self.rename, self.show_folder, self.remove):
+            line.addWidget(button, 1)
+        column = QVBoxLayout(self._actions)
+        column.setContentsMargins(17, 10, 17, 17)
+        column.setSpacing(8)
+        column.addLayout(line)
+        column.addWidget(self.optimize)
+        return self._actions
+
+    def _action(self, text: str, spoken: str) -> QPushButton:
+        button = QPushButton(text, self._actions)
+        button.setAccessibleName(spoken)
+        return button
+
+    def _tell_tags(self, tags: tuple[str, ...]) -> None:
+        if self._record is not None:
+            self.tags_edited.emit(self._record.id, tags)
+
+
+def facts_of(record: ModelRecord, facts: ModelFacts | None) -> list[Fact]:
+    """The lines of the panel, most asked for first; a fact that the header does not state has none."""
+    quantization = record.quantization
+    if record.bits_per_weight:
+        quantization += f" · {bits_line(record.bits_per_weight)} a weight"
+    lines = [
+        Fact("Architecture", record.architecture or "not stated"),
+        Fact("Parameters", show.count(record.parameters), f"{record.parameters:,} weights"),
+        Fact("Format", format_title(record.format)),
+        Fact("Quantization", quantization or "not stated"),
+    ]
+    if facts is not None:
+        if facts.context_length:
+            lines.append(Fact("Context", f"{show.count(facts.context_length)} tokens"))
+        if facts.experts:
+            lines.append(Fact("Experts", f"{facts.experts_used or '?'} of {facts.experts} at a time"))
+        if facts.layers:
+            lines.append(Fact("Layers", str(facts.layers)))
+        if facts.vocabulary:
+            lines.append(Fact("Vocabulary", f"{show.count(facts.vocabulary)} tokens"))
+        lines.append(Fact("Licence", facts.licence or "not stated"))
+        if not facts.chat_template:
+            lines.append(Fact("Chat template", "none"))
+    lines += [
+        Fact("On disk", show.bytes(record.size_bytes), f"{record.size_bytes:,} bytes"),
+        Fact("Owner", "used in place" if record.in_place else "Tenfold", source_line(record.source)),
+        Fact("Path", str(record.path), str(record.path)),
+    ]
+    return lines
+
+
+def _section(column: QVBoxLayout, title: str, content: QWidget) -> QWidget:
+    """A heading over some content, which can be hidden together."""
+    holder = QWidget()
+    inner = QVBoxLayout(holder)
+    inner.setContentsMargins(0, 8, 0, 0)
+    inner.setSpacing(8)
+    label = QLabel(title, holder)
+    label.setProperty("role", "section")
+    inner.addWidget(label)
+    inner.addWidget(content)
+    column.addWidget(holder)
+    return holder

@@ -1,0 +1,147 @@
+"""What the window says of a model: its badges, its gain over its parent, whether it fits here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ui import format as show
+from workbench.library.fit import FitEstimate, FitPlace
+from workbench.library.records import ModelRecord
+from workbench.model import FORMAT_TITLES
+
+Tone = Literal["neutral", "accent", "good", "warn", "bad"]
+
+#: From this share of the free memory on a model fits only just: other programs grow while it runs.
+_TIGHT = 0.85
+#: Types whose bits per weight are their name.
+_WHOLE_TYPES = frozenset({"F32", "F16", "BF16", "F64"})
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeText:
+    """A short word beside a name."""
+
+    text: str
+    tone: Tone = "neutral"
+
+
+def format_title(format: str) -> str:
+    """`safetensors` for `hf`, and so on; an unknown format as it is."""
+    return {str(key): title for key, title in FORMAT_TITLES.items()}.get(format, format)
+
+
+def badges(record: ModelRecord, parent: ModelRecord | None, name_shown: str) -> list[BadgeText]:
+    """What stands beside a name: type, format, bits, ownership, tags; nothing that the name says already."""
+    found: list[BadgeText] = []
+    if record.quantization and record.quantization.casefold() not in name_shown.casefold():
+        found.append(BadgeText(record.quantization))
+    if parent is None or parent.format != record.format:
+        found.append(BadgeText(format_title(record.format)))
+    if record.bits_per_weight and record.quantization.upper() not in _WHOLE_TYPES:
+        found.append(BadgeText(bits_line(record.bits_per_weight)))
+    if record.in_place:
+        found.append(BadgeText("used in place"))
+    found += [BadgeText(tag, "accent") for tag in record.tags]
+    return found
+
+
+def bits_line(bits_per_weight: float) -> str:
+    """`4.9 bits`; whole numbers without a fraction."""
+    text = f"{bits_per_weight:.1f}".removesuffix(".0")
+    return f"{text} bits"
+
+
+def short_name(record: ModelRecord, parent: ModelRecord | None) -> str:
+    """The name without the beginning that the parent in the line above shows already.
+
+    `SmolLM2-135M-Instruct-Q4_K_M` under `SmolLM2-135M-Instruct-F16` (an F16) is `Q4_K_M`.
+    """
+    if parent is None:
+        return record.name
+    stem = parent.name
+    if parent.quantization and stem.casefold().endswith(parent.quantization.casefold()):
+        stem = stem[: -len(parent.quantization)]
+    stem = stem.rstrip(" -._")
+    rest = record.name[len(stem) :]
+    if (
+        len(stem) < 3
+        or not record.name.casefold().startswith(stem.casefold())
+        or rest[:1] not in tuple(" -._")
+    ):
+        return record.name
+    shortened = rest.lstrip(" -._")
+    return shortened if len(shortened) >= 2 else record.name
+
+
+def gain_line(record: ModelRecord, parent: ModelRecord | None) -> str:
+    """`61 % smaller` than its parent; empty for a base."""
+    share = size_ratio(record, parent)
+    if share is None:
+        return ""
+    if abs(share - 1) < 0.005:
+        return "same size"
+    if share < 1:
+        return f"{(1 - share) * 100:.0f} % smaller"
+    return f"×{share:.1f} larger" if share >= 2 else f"{(share - 1) * 100:.0f} % larger"
+
+
+def size_ratio(record: ModelRecord, parent: ModelRecord | None) -> float | None:
+    """Bytes of a model over those of its parent; None where there is nothing to compare with."""
+    if parent is None or not parent.size_bytes or not record.size_bytes:
+        return None
+    return record.size_bytes / parent.size_bytes
+
+
+def size_line(record: ModelRecord) -> str:
+    return show.bytes(record.size_bytes)
+
+
+def added_line(record: ModelRecord) -> str:
+    return show.date(record.created_at)
+
+
+def fit_line(estimate: FitEstimate | None) -> tuple[str, Tone]:
+    """Whether a model fits into what is free here, with what it needs; `…` while that is not known yet."""
+    if estimate is None:
+        return "…", "neutral"
+    needed = show.bytes(estimate.total_bytes)
+    if not estimate.places:
+        return needed, "neutral"
+    fitting = [place for place in estimate.places if place.fits]
+    if any(estimate.total_bytes <= place.free_bytes * _TIGHT for place in fitting):
+        return f"fits · {needed}", "good"
+    if fitting:
+        return f"tight · {needed}", "warn"
+    if any(estimate.total_bytes <= place.total_bytes for place in estimate.places):
+        return f"free memory first · {needed}", "warn"
+    return f"too large · {needed}", "bad"
+
+
+def place_line(estimate: FitEstimate, place: FitPlace) -> str:
+    """`0.4 of 9.1 GB free`: what a model would take of one memory."""
+    return f"{show.bytes(estimate.total_bytes)} of {show.bytes(place.free_bytes)} free"
+
+
+def search_text(record: ModelRecord) -> str:
+    """All that a search looks through, in lower case."""
+    return " ".join(
+        (
+            record.name,
+            record.architecture or "",
+            record.quantization,
+            record.format,
+            format_title(record.format),
+            *record.tags,
+        )
+    ).casefold()
+
+
+def spoken(record: ModelRecord, parent: ModelRecord | None, missing: bool) -> str:
+    """A row as a screen reader says it."""
+    parts = [record.name, *(badge.text for badge in badges(record, parent, record.name))]
+    if parent is not None:
+        parts.append(f"made from {parent.name}")
+    if missing:
+        parts.append("its files are missing")
+    return ", ".join(parts)

@@ -1,0 +1,134 @@
+"""Writes `job.py`: the script that a job runs, and that "Export as script" hands over unchanged."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from workbench import __version__
+from workbench.jobs.spec import JobSpec, ModelInput
+
+_SCRIPT = '''\
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["{requirement}"]
+# ///
+"""{title}.
+
+{origin}
+Run it alone:
+
+    python job.py{model_flag} --out {out}
+    python job.py --help
+"""
+
+from workbench.jobs.worker import Job{model_import}
+
+PARAMS = {params}
+
+job = Job(
+    operation={operation},
+    plugin={plugin},
+    output_name={output_name},
+    model={model},
+    params=PARAMS,
+    seed={seed},
+)
+
+if __name__ == "__main__":
+    raise SystemExit(job.main())
+'''
+
+
+def render(spec: JobSpec) -> str:
+    """The text of `job.py` for a job.
+
+    It holds no secret and no path of this machine: a model is named by name, hash and source, and a
+    parameter that is a file by its file name. The worker looks those up in the job's folder, or takes
+    them from the command line.
+
+    Args:
+        spec: The job; `params` are plain JSON values.
+    """
+    version = spec.tenfold_version or __version__
+    return _SCRIPT.format(
+        requirement=f"tenfold[{spec.backend}]=={version}" if spec.backend else f"tenfold=={version}",
+        title=_plain(spec.title),
+        origin=_origin(spec, version),
+        model_flag=" --model MODEL" if spec.model else "",
+        out="RESULT.gguf" if spec.output_format == "gguf" else "RESULT",
+        model_import=", ModelInput" if spec.model else "",
+        params=_literal({name: without_folder(value) for name, value in spec.params.items()}),
+        operation=_literal(spec.operation),
+        plugin=_literal(spec.plugin),
+        output_name=_literal(spec.output_name),
+        model=_model(spec.model) if spec.model else "None",
+        seed=spec.seed,
+    )
+
+
+def without_folder(value: Any) -> Any:
+    """A parameter's value as a script states it: the path of a file here becomes the file's name."""
+    if isinstance(value, str) and Path(value).is_absolute() and Path(value).exists():
+        return Path(value).name
+    return value
+
+
+def _origin(spec: JobSpec, version: str) -> str:
+    lines = [f"Written by Tenfold {version}: this is the file that the job itself runs."]
+    if spec.model is not None:
+        source = _public_source(spec.model.source)
+        found_at = f", found at {_plain(source)}" if source else ""
+        lines.append(f"Made from {_plain(spec.model.name)}{found_at}.")
+    if spec.plugin.startswith("file:"):
+        lines.append(f"It needs the plugin {_plain(spec.plugin[5:])} beside it, or --plugin-dir FOLDER.")
+    for name, value in spec.params.items():
+        if without_folder(value) != value:
+            flag = "--" + name.replace("_", "-")
+            lines.append(f"It needs the file {_plain(str(without_folder(value)))} beside it, or {flag} PATH.")
+    return "\n".join(lines) + "\n"
+
+
+def _model(model: ModelInput) -> str:
+    named = {
+        "name": model.name,
+        "format": model.format,
+        "sha256": model.sha256,
+        "source": _public_source(model.source),
+    }
+    lines = [f"        {key}={_literal(value)},\n" for key, value in named.items() if value]
+    return "ModelInput(\n" + "".join(lines) + "    )"
+
+
+def _public_source(source: str) -> str:
+    """Where a model came from, unless that is a place on this machine: only a hub's address is of use."""
+    return source if source.startswith("hf:") else ""
+
+
+def _literal(value: Any) -> str:
+    """A JSON value as Python source, one entry a line where it is a dict."""
+    if isinstance(value, dict):
+        entries = [f"    {_literal(str(key))}: {_nested(item)},\n" for key, item in value.items()]
+        return "{\n" + "".join(entries) + "}" if entries else "{}"
+    return _nested(value)
+
+
+def _nested(value: Any) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_nested(str(k))}: {_nested(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_nested, value)) + "]"
+    if isinstance(value, str):
+        # ascii() keeps control and look-alike characters of a hostile name from acting as source.
+        text = repr(value) if value.isprintable() else ascii(value)
+        return '"' + text[1:-1] + '"' if text[0] == "'" and '"' not in text else text
+    return repr(value)
+
+
+def _plain(text: str) -> str:
+    """Text that can stand in a docstring whatever a model's file calls itself."""
+    visible = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(visible.replace("\\", "/").replace('"', "'").split()).rstrip(".")
