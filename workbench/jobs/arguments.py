@@ -1,0 +1,132 @@
+"""The command line of `job.py`: every parameter of its operation as a flag."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.params import FieldSpec, allowed_text
+
+_OWN = frozenset(
+    {"help", "model", "out", "overwrite", "resume", "seed", "threads", "set", "job-dir", "plugin-dir"}
+)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What the command line of a job said; `values` holds only the parameters that were named."""
+
+    model: Path | None = None
+    out: Path | None = None
+    overwrite: bool = False
+    resume: bool = False
+    seed: int | None = None
+    threads: int | None = None
+    job_dir: Path | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def plugin_dir(argv: Sequence[str]) -> Path | None:
+    """`--plugin-dir`, which must be known before the plugin can say which other flags there are."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--plugin-dir", type=Path)
+    known, _ = early.parse_known_args(argv)
+    found: Path | None = known.plugin_dir
+    return found
+
+
+def parse(
+    argv: Sequence[str],
+    *,
+    description: str,
+    fields: tuple[FieldSpec, ...],
+    defaults: Mapping[str, Any],
+    takes_model: bool,
+) -> Arguments:
+    """Read the command line; prints help or a usage error and leaves with `SystemExit` as argparse does.
+
+    Args:
+        defaults: The script's own values, for the help text.
+    """
+    parser = _parser(description, takes_model)
+    group = parser.add_argument_group("parameters of the operation")
+    for spec in fields:
+        if spec.flag.removeprefix("--") not in _OWN:
+            _add(group, spec, defaults.get(spec.name, spec.default))
+    given = vars(parser.parse_args(argv))
+    values = {
+        spec.name: given[f"param_{spec.name}"]
+        for spec in fields
+        if given.get(f"param_{spec.name}") is not None
+    }
+    for pair in given["set"]:
+        name, sign, value = pair.partition("=")
+        if not sign:
+            parser.error(f"--set takes NAME=VALUE, not {pair!r}")
+        values[name.strip().replace("-", "_")] = value
+    return Arguments(
+        model=given.get("model"),
+        out=given["out"],
+        overwrite=given["overwrite"],
+        resume=given["resume"],
+        seed=given["seed"],
+        threads=given["threads"],
+        job_dir=given["job_dir"],
+        values=values,
+    )
+
+
+def _parser(description: str, takes_model: bool) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="job.py",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    if takes_model:
+        parser.add_argument(
+            "--model", type=Path, metavar="PATH", help="the model to start from (file or folder)"
+        )
+    parser.add_argument("--out", type=Path, metavar="PATH", help="where the result goes")
+    parser.add_argument("--overwrite", action="store_true", help="replace what lies at --out already")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints of an earlier run")
+    parser.add_argument("--seed", type=int, help="seed of every random choice")
+    parser.add_argument(
+        "--threads", type=_positive, metavar="N", help="CPU threads (default: all physical cores)"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="set a parameter by name"
+    )
+    parser.add_argument(
+        "--job-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="folder for events, log and checkpoints (default: OUT.job)",
+    )
+    parser.add_argument("--plugin-dir", type=Path, metavar="FOLDER", help="where single-file plugins lie")
+    return parser
+
+
+def _add(group: Any, spec: FieldSpec, default: Any) -> None:
+    shown = "not set" if default in (None, "", {}, []) else default
+    help_text = f"{spec.help} ({allowed_text(spec)}; default: {shown})".replace("%", "%%")
+    if spec.kind == "bool":
+        group.add_argument(
+            spec.flag,
+            dest=f"param_{spec.name}",
+            default=None,
+            action=argparse.BooleanOptionalAction,
+            help=help_text,
+        )
+    else:
+        group.add_argument(spec.flag, dest=f"param_{spec.name}", metavar="VALUE", help=help_text)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value

@@ -1,0 +1,100 @@
+"""Makes the spec of a job from what a person chose: an operation, a model, values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from workbench import __version__
+from workbench.catalogue_entry import OperationEntry
+from workbench.errors import UsageError
+from workbench.jobs.spec import JobSpec, ModelInput
+from workbench.model import ModelFacts
+from workbench.params import validate
+
+#: Types that stand at the end of a name, so that the result of a second step does not carry both.
+_TYPE_ENDINGS = ("F32", "F16", "BF16")
+_MAX_NAME = 120
+
+
+class NamedModel(Protocol):
+    """As much of a library's record as a job's name needs."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def quantization(self) -> str: ...
+
+
+def make_spec(
+    entry: OperationEntry,
+    model: NamedModel | None,
+    facts: ModelFacts | None,
+    values: Mapping[str, Any],
+    *,
+    seed: int = 0,
+    input: ModelInput | None = None,
+) -> JobSpec:
+    """The job that applies an operation to a model.
+
+    Args:
+        model: The model's record; None for an operation that makes one from nothing.
+        facts: The model's facts, for the conditions that the operation states.
+        values: Parameter values: typed, or text as from a command line.
+        input: The model as `Library.to_spec_input` gives it.
+
+    Raises:
+        UsageError: The operation can't be used on this model, or needs one.
+        ParameterError: A value is wrong.
+    """
+    if entry.input is not None:
+        if model is None or facts is None or input is None:
+            raise UsageError(f"{entry.title} needs a model.", remedy="Choose one first.")
+        obstacles = entry.obstacles(facts)
+        if obstacles:
+            raise UsageError(f"{entry.title} can't be used on {model.name}. {' '.join(obstacles)}")
+    checked = validate(entry.fields, values)
+    label = entry.result_label(checked)
+    output_name = file_name(f"{_stem(model)}-{label}" if model is not None else label)
+    title = f"{entry.title}: {model.name} → {label}" if model is not None else f"{entry.title} {label}"
+    return JobSpec(
+        operation=entry.name,
+        plugin=entry.plugin,
+        title=title,
+        model=input,
+        params=checked,
+        seed=seed,
+        needs=entry.needs,
+        output_name=output_name,
+        output_format=entry.output,
+        resumable=entry.resumable,
+        backend=entry.backend,
+        tenfold_version=__version__,
+        api_version=entry.api_version,
+    )
+
+
+def file_name(text: str) -> str:
+    """A name that every file system takes: letters, digits and `._-+ ` stay, the rest becomes a dash."""
+    kept = "".join(sign if sign.isalnum() or sign in "._-+ " else "-" for sign in text)
+    return kept.strip(" .-")[:_MAX_NAME] or "result"
+
+
+def _stem(model: NamedModel) -> str:
+    """The model's name without the type that the result replaces.
+
+    >>> from types import SimpleNamespace
+    >>> _stem(SimpleNamespace(id="", name="SmolLM2-135M-F16", quantization="F16"))
+    'SmolLM2-135M'
+    """
+    name = model.name.removesuffix(".gguf")
+    for ending in (model.quantization, *_TYPE_ENDINGS):
+        if ending and name.casefold().endswith(ending.casefold()) and len(name) > len(ending) + 2:
+            cut = name[: -len(ending)].rstrip(" -._")
+            if cut and name[len(cut)] in " -._":
+                return cut
+    return name

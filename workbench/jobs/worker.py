@@ -1,0 +1,354 @@
+"""The worker: what `job.py` runs, in a process of its own, with nobody needed to listen."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from workbench.errors import ModelFileError, PluginError, UsageError, WorkbenchError
+from workbench.jobs import exits, publish
+from workbench.jobs.arguments import Arguments, parse, plugin_dir
+from workbench.jobs.context import WorkerContext, default_threads
+from workbench.jobs.events import Artifact, Event, State, now
+from workbench.jobs.last_word import last_word
+from workbench.jobs.loading import load_operation, plugin_folders
+from workbench.jobs.sampler import Sampler
+from workbench.jobs.sink import EventSink
+from workbench.jobs.spec import ModelInput
+from workbench.jobs.stop_requests import Requests, request_path
+from workbench.jobs.terminal import TerminalWatch
+from workbench.model import Model, ModelFacts
+from workbench.params import validate
+from workbench.plugin import Operation
+
+__all__ = ["Job", "ModelInput"]
+
+
+class Job:
+    """One operation with fixed parameters: the content of a `job.py`. `main` runs it."""
+
+    def __init__(
+        self,
+        *,
+        operation: str,
+        plugin: str,
+        output_name: str,
+        params: Mapping[str, Any],
+        model: ModelInput | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.operation = operation
+        self.plugin = plugin
+        self.output_name = output_name
+        self.params = dict(params)
+        self.model = model
+        self.seed = seed
+
+    def main(self, argv: Sequence[str] | None = None) -> int:
+        """Run the job as the command line says; see `--help`.
+
+        Returns:
+            The exit code: 0 done, 1 failed, 2 wrong use, 75 paused, 130 cancelled.
+        """
+        words = list(sys.argv[1:] if argv is None else argv)
+        script = Path(sys.argv[0]).absolute()
+        try:
+            operation = load_operation(self.plugin, self.operation, plugin_folders(plugin_dir(words), script))
+        except WorkbenchError as error:
+            return _refuse(words, error)
+        arguments = parse(
+            words,
+            description=f"{operation.title}: {operation.documentation}",
+            fields=operation.fields,
+            defaults=self.params,
+            takes_model=operation.input is not None,
+        )
+        try:
+            folder, target = self._places(operation, arguments)
+            if target is not None and not arguments.resume:
+                request_path(folder).unlink(missing_ok=True)
+        except (WorkbenchError, OSError) as error:
+            return _refuse(words, error)
+        return _Run(self, operation, arguments, folder, target, script.parent).execute()
+
+    def _places(self, operation: Operation, arguments: Arguments) -> tuple[Path, Path | None]:
+        """The job's folder, and where the result is moved at the end: None where it stays in the folder."""
+        if arguments.job_dir is not None and arguments.out is None:
+            return _made(arguments.job_dir.absolute()), None
+        default = Path(f"{self.output_name}.gguf" if operation.output == "gguf" else self.output_name)
+        target = (arguments.out or default).expanduser().absolute()
+        if target.exists() and not arguments.overwrite:
+            raise UsageError(f"{target} exists already.", remedy="Choose another --out, or add --overwrite.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the result, so that moving it into place is one rename on one disk.
+        return _made((arguments.job_dir or target.with_name(target.name + ".job")).absolute()), target
+
+
+class _Run:
+    """One run of a job."""
+
+    def __init__(
+        self,
+        job: Job,
+        operation: Operation,
+        arguments: Arguments,
+        folder: Path,
+        target: Path | None,
+        beside: Path,
+    ) -> None:
+        self._job = job
+        self._operation = operation
+        self._arguments = arguments
+        self._folder = folder
+        self._target = target
+        self._beside = beside
+        self._out = folder / "out"
+        self._requests = Requests(folder)
+        self._sink: EventSink | None = None
+        self._sampler: Sampler | None = None
+        self._context: WorkerContext | None = None
+
+    def execute(self) -> int:
+        faulthandler.enable()
+        self._requests.listen()
+        try:
+            self._sink = EventSink(self._folder / "events.jsonl", TerminalWatch())
+            self._emit(State(now(), "running", pid=os.getpid()))
+            self._prepare_environment()
+            artifact = self._work(self._sink)
+        except BaseException as problem:  # noqa: BLE001 - whatever it was, the job has a last word
+            return self._end_with(problem)
+        return self._finish(artifact)
+
+    def _prepare_environment(self) -> None:
+        """What backends read when they are first imported."""
+        threads = str(self._arguments.threads or default_threads())
+        os.environ.setdefault("OMP_NUM_THREADS", threads)
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        if self._operation.needs != "network":
+            # Nothing may reach for the hub behind the person's back.
+            os.environ["HF_HUB_OFFLINE"] = "1"
+
+    def _work(self, sink: EventSink) -> Artifact:
+        if not self._arguments.resume:
+            _empty(self._folder / "checkpoints")
+        (self._folder / "checkpoints").mkdir(exist_ok=True)
+        publish.discard_all(self._out)
+        staging = publish.new_staging(self._out)
+        context = WorkerContext(
+            folder=self._folder,
+            out=staging,
+            sink=sink,
+            requests=self._requests,
+            seed=self._job.seed if self._arguments.seed is None else self._arguments.seed,
+            threads=self._arguments.threads,
+            output_name=self._job.output_name,
+            stop_now=self._stop_now,
+        )
+        self._context = context
+        self._sampler = Sampler(self._emit, context.take_amounts, context.fail)
+        self._sampler.start()
+        result = self._run_operation(context)
+        context.check()
+        placed = publish.publish(result, staging, self._job.output_name, context.check)
+        return self._described(self._moved(placed), context)
+
+    def _run_operation(self, context: WorkerContext) -> Path:
+        operation = self._operation
+        values = validate(operation.fields, {**self._job.params, **self._arguments.values})
+        params = operation.params(**{name: self._found(name, value) for name, value in values.items()})
+        if operation.input is None:
+            return Path(operation.run(context, params))
+        return Path(operation.run(context, self._model(context), params))
+
+    def _model(self, context: WorkerContext) -> Model:
+        if self._arguments.model is None:
+            raise UsageError("No model was named.", remedy="Add --model PATH.")
+        # Imported here: a download needs no model, and the readers take a tenth of a second.
+        from workbench.library.inspect import inspect
+
+        path = self._arguments.model.expanduser().absolute()
+        facts = inspect(path)
+        if facts.format != self._operation.input:
+            raise UsageError(
+                f"{path.name} is a model of the format {facts.format}, and {self._operation.name} takes "
+                f"{self._operation.input}.",
+                remedy="Convert it first, or choose another operation.",
+            )
+        expected = self._job.model
+        sha256 = expected.sha256 if expected else None
+        if sha256 is not None and self._arguments.job_dir is None:
+            # Inside a home the library vouches for its files; here anything may have been named.
+            self._check_hash(path, facts, sha256, context)
+        return Model(path=path, name=expected.name if expected else path.stem, sha256=sha256, facts=facts)
+
+    def _check_hash(self, path: Path, facts: ModelFacts, expected: str, context: WorkerContext) -> None:
+        from workbench.library.hashing import content_hash
+
+        context.log("Checking that this is the model that the script was written for.")
+        found = content_hash(path, facts.files, lambda _done, _total: context.check())
+        if found != expected:
+            context.log(
+                f"{path.name} is not the same file: its sha256 is {found}, and the script names {expected}. "
+                "The result will differ.",
+                level="warning",
+            )
+
+    def _found(self, name: str, value: Any) -> Any:
+        """The value, with a file that the script names without a folder looked for beside the script."""
+        kinds = {field.name: field.kind for field in self._operation.fields}
+        if kinds[name] != "path" or not value or Path(value).exists():
+            return value
+        for folder in (self._folder, self._beside):
+            if (folder / str(value)).is_file():
+                return str(folder / str(value))
+        raise ModelFileError(
+            Path(value), f"the file for “{name}” was not found.", remedy=f"Name it with --set {name}=PATH."
+        )
+
+    def _moved(self, placed: Path) -> Path:
+        """Give the result the place that `--out` named."""
+        if self._target is None:
+            return placed
+        whole = self._out / placed.relative_to(self._out).parts[0]
+        if self._target.is_dir() and not self._target.is_symlink():
+            shutil.rmtree(self._target)
+        os.replace(whole, self._target)  # noqa: PTH105 - the one atomic step, named as such
+        return self._target if whole == placed else self._target / placed.name
+
+    def _described(self, result: Path, context: WorkerContext) -> Artifact:
+        """Read the result back: what can't be read here could not be read by anyone."""
+        from workbench.library.hashing import content_hash
+        from workbench.library.inspect import inspect
+
+        role = "model" if self._operation.output is not None else "file"
+        facts: ModelFacts | None = None
+        if role == "model":
+            try:
+                facts = inspect(result)
+            except ModelFileError as error:
+                raise PluginError(
+                    f"{self._operation.title} made something that is not a readable model: {error.reason}",
+                    details=str(error),
+                ) from error
+        files = facts.files if facts else None
+        sha256 = content_hash(result, files or (result.name,), lambda _done, _total: context.check())
+        inside = result.is_relative_to(self._folder)
+        return Artifact(
+            now(),
+            role="model" if role == "model" else "file",
+            path=result.relative_to(self._folder).as_posix() if inside else str(result),
+            sha256=sha256,
+            size_bytes=publish.size_bytes(result) if facts is None else facts.size_bytes,
+            format=facts.format if facts else "",
+            name=self._job.output_name,
+        )
+
+    def _finish(self, artifact: Artifact) -> int:
+        try:
+            self._quiet()
+            self._emit(artifact)
+            self._emit(State(now(), "done"))
+        except OSError as problem:
+            return self._end_with(problem)
+        self._close()
+        _empty(self._folder / "checkpoints")
+        if self._target is not None and self._arguments.job_dir is None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        return exits.DONE
+
+    def _end_with(self, problem: BaseException) -> int:
+        word = last_word(problem, self._folder)
+        if self._sink is not None:
+            self._sink.make_room()
+        try:
+            # The staging folder goes first: on a full disk its space is what the last word needs.
+            publish.discard_partial(self._out)
+            if word.state == "cancelled":
+                publish.discard_all(self._out)
+                _empty(self._folder / "checkpoints")
+            self._quiet()
+            if word.error is not None:
+                self._emit(_redacted(word.error, self._context))
+            self._emit(State(now(), word.state, reason=word.error.message if word.error else ""))
+        except OSError as unsaid:
+            sys.stderr.write(f"The last word could not be written: {unsaid}\n{word}\n")
+        self._close()
+        if isinstance(problem, SystemExit | GeneratorExit):
+            return exits.FAILED
+        return word.code
+
+    def _stop_now(self, problem: BaseException) -> NoReturn:
+        """End without waiting for a native call that doesn't listen."""
+        code = self._end_with(problem)
+        sys.stderr.flush()
+        os._exit(code)
+
+    def _quiet(self) -> None:
+        if self._sampler is not None:
+            self._sampler.stop()
+        if self._context is not None:
+            self._context.flush()
+
+    def _emit(self, event: Event) -> None:
+        if self._sink is not None:
+            self._sink.emit(event)
+
+    def _close(self) -> None:
+        if self._sink is not None:
+            self._sink.close()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _empty(folder: Path) -> None:
+    if folder.is_dir():
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _redacted(error: Any, context: WorkerContext | None) -> Any:
+    if context is None:
+        return error
+    from msgspec.structs import replace
+
+    return replace(
+        error,
+        message=context.redact(error.message),
+        remedy=context.redact(error.remedy),
+        details=context.redact(error.details),
+    )
+
+
+def _refuse(argv: Sequence[str], error: Exception) -> int:
+    """Say why the job can't even begin; in a job folder also as events, so that lists can show it."""
+    sys.stderr.write(f"{error}\n")
+    if isinstance(error, WorkbenchError) and error.details:
+        sys.stderr.write(error.details + "\n")
+    folder = _job_dir(argv)
+    if folder is not None and folder.is_dir():
+        word = last_word(error, folder)
+        sink = EventSink(folder / "events.jsonl")
+        sink.make_room()
+        if word.error is not None:
+            sink.emit(word.error)
+        sink.emit(State(now(), "failed", reason=word.error.message if word.error else ""))
+        sink.close()
+    return exits.USAGE if isinstance(error, UsageError) else exits.FAILED
+
+
+def _job_dir(argv: Sequence[str]) -> Path | None:
+    for place, word in enumerate(argv):
+        if word == "--job-dir" and place + 1 < len(argv):
+            return Path(argv[place + 1])
+        if word.startswith("--job-dir="):
+            return Path(word.partition("=")[2])
+    return None
