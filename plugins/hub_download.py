@@ -143,10 +143,12 @@ def _fetch_checked(
 def _fetch(
     job: JobContext, api: HfApi, repo: str, commit: str, file: _Wanted, part: Path, report: _Report
 ) -> None:
-    from huggingface_hub import hf_hub_url
+    from huggingface_hub import constants, hf_hub_url
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
+    # The client gathers 10 MB before it hands anything over, and loses that much at every cut.
+    constants.DOWNLOAD_CHUNK_SIZE = None  # type: ignore[assignment]
     url = hf_hub_url(repo, file.name, revision=commit, endpoint=api.endpoint)
     headers = build_hf_headers(token=api.token, library_name="tenfold")
     already = part.stat().st_size if part.exists() else 0
@@ -266,7 +268,11 @@ class _JobLogHandler(logging.Handler):
         self._job = job
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._job.log(record.getMessage().splitlines()[0], level="warning")
+        text = record.getMessage()
+        if "resume" in text:
+            reason = text.splitlines()[0].rpartition(": ")[2]
+            text = f"The connection was cut or stalled ({reason}); trying to resume from the last byte."
+        self._job.log(text.splitlines()[0], level="warning")
 
 
 def _hub_error(what: str, error: Exception) -> Exception:
