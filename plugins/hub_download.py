@@ -46,6 +46,7 @@ class _Wanted:
     needs="network",
     resumable=True,
     label="{repo}",
+    origin="hf:{repo}",
 )
 def hub_download(job: JobContext, params: HubDownloadParams) -> Path:
     """Download a model from the Hugging Face hub, and check every file's hash.

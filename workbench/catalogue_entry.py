@@ -39,6 +39,7 @@ class OperationEntry(BaseModel):
     excludes: tuple[str, ...]
     lossless: bool
     label: str
+    origin: str
     resumable: bool
     api_version: str
     fields: tuple[FieldSpec, ...]
@@ -62,6 +63,10 @@ class OperationEntry(BaseModel):
     def result_label(self, params: Mapping[str, Any]) -> str:
         """How the result is named after its parent, for example `Q4_K_M`."""
         return self.label.format_map(dict(params)) if self.label else self.name
+
+    def result_origin(self, params: Mapping[str, Any]) -> str:
+        """Where the result comes from, for example `hf:org/name`; empty where it is made from a model."""
+        return self.origin.format_map(dict(params))
 
 
 class PluginFailure(BaseModel):

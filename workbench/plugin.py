@@ -180,6 +180,7 @@ class Operation(BaseModel):
     excludes: tuple[str, ...]
     lossless: bool
     label: str
+    origin: str
     resumable: bool
     api_version: str
     params: type[Params]
@@ -205,6 +206,7 @@ def operation(
     excludes: tuple[str, ...] = (),
     lossless: bool = False,
     label: str = "",
+    origin: str = "",
     resumable: bool = False,
 ) -> Callable[[_F], _F]:
     """Declare a function as an operation.
@@ -227,6 +229,8 @@ def operation(
         lossless: A claim that the result generates identical tokens; the host verifies it.
         label: How the result is named after its parent: a format string over the parameters,
             for example `{type}`; the operation's name where empty.
+        origin: Where the result comes from, for an operation without an input: a format string over the
+            parameters, for example `hf:{repo}`.
         resumable: Whether it can go on from `job.checkpoints` after it was interrupted or paused.
 
     Raises:
@@ -253,6 +257,7 @@ def operation(
             excludes=excludes,
             lossless=lossless,
             label=label,
+            origin=origin,
             resumable=resumable,
             api_version=API_VERSION,
             params=_params_type(function, name, takes_model=input is not None),

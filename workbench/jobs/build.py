@@ -71,6 +71,7 @@ def make_spec(
         needs=entry.needs,
         output_name=output_name,
         output_format=entry.output,
+        result_source=entry.result_origin(checked),
         resumable=entry.resumable,
         backend=entry.backend,
         tenfold_version=__version__,

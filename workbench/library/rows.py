@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Select, select
-from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from workbench.errors import DiskFullError, StoreError
 from workbench.library.records import ModelRecord
-from workbench.store.database import Store
 from workbench.store.tables import ModelRow
 
 #: All but `facts`, in the order of `ModelRecord`.
@@ -59,28 +54,6 @@ def record_of(row: ModelRow) -> ModelRecord:
 def tags_text(tags: tuple[str, ...]) -> str:
     """Tags as the database holds them: a JSON list."""
     return json.dumps(list(tags), ensure_ascii=False)
-
-
-@contextmanager
-def guarded(store: Store) -> Iterator[Session]:
-    """A transaction whose failures a person understands; nothing is kept where one happens.
-
-    Raises:
-        DiskFullError: The disk that holds the database is full.
-        StoreError: The database can't be read or written.
-    """
-    try:
-        with store.transaction() as session:
-            yield session
-    except DatabaseError as error:
-        reason = str(error.orig)
-        if "disk is full" in reason:
-            raise DiskFullError(store.path) from error
-        raise StoreError(
-            f"The database {store.path} can't be read or written: {reason}.",
-            remedy="Check that its folder can be written and that its disk has space; nothing was changed.",
-            details=str(error),
-        ) from error
 
 
 def _record(row: Any) -> ModelRecord:

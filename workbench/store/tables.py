@@ -43,7 +43,7 @@ class ModelRow(Base):
 
 
 class JobRow(Base):
-    """A job: what its folder says, indexed. `requested` is what a person asked of it and is not done yet."""
+    """A job: what its folder says, indexed. `queued_at` is when it last began to wait for its turn."""
 
     __tablename__ = "jobs"
 
@@ -58,6 +58,7 @@ class JobRow(Base):
     model_id: Mapped[str | None] = mapped_column(index=True)
     result_model_id: Mapped[str | None]
     created_at: Mapped[float]
+    queued_at: Mapped[float]
     started_at: Mapped[float | None]
     ended_at: Mapped[float | None]
     pid: Mapped[int | None]

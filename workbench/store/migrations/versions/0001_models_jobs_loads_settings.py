@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("model_id", sa.String(), nullable=True),
         sa.Column("result_model_id", sa.String(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("queued_at", sa.Double(), nullable=False),
         sa.Column("started_at", sa.Double(), nullable=True),
         sa.Column("ended_at", sa.Double(), nullable=True),
         sa.Column("pid", sa.Integer(), nullable=True),

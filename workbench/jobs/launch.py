@@ -1,0 +1,58 @@
+"""Puts together the command and the environment that a worker is started with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from workbench import secrets
+from workbench.home import Home
+from workbench.jobs.script import without_folder
+from workbench.jobs.spec import JobSpec
+from workbench.settings import Preferences
+
+
+def command(spec: JobSpec, folder: Path, *, resume: bool, threads: int | None) -> list[str]:
+    """The command line of a job's worker.
+
+    Places on this machine stand here and not in the script: the model's path, and parameters that are files.
+    """
+    words = [sys.executable, str(folder / "job.py"), "--job-dir", str(folder)]
+    if spec.model is not None:
+        words += ["--model", str(spec.model.path)]
+    for name, value in spec.params.items():
+        if without_folder(value) != value:
+            words += ["--set", f"{name}={value}"]
+    if resume:
+        words.append("--resume")
+    if threads is not None:
+        words += ["--threads", str(threads)]
+    return words
+
+
+def environment(
+    spec: JobSpec,
+    home: Home,
+    preferences: Preferences,
+    gpu: int | None,
+    inherited: Mapping[str, str] = os.environ,
+) -> dict[str, str]:
+    """The variables of a job's worker. Only a download is given the hub's token, and only here.
+
+    Args:
+        gpu: Which CUDA device the job may see; None for all.
+    """
+    variables = dict(inherited)
+    variables |= {"TENFOLD_HOME": str(home.root), "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
+    variables.pop("HF_TOKEN", None)
+    if gpu is not None:
+        variables["CUDA_VISIBLE_DEVICES"] = str(gpu)
+    if spec.needs == "network":
+        token = secrets.get("hf-token")
+        if token:
+            variables["HF_TOKEN"] = token
+        if preferences.hub_endpoint:
+            variables["HF_ENDPOINT"] = preferences.hub_endpoint
+    return variables
