@@ -45,6 +45,13 @@ def start(command: Sequence[str], folder: Path, environment: Mapping[str, str]) 
         )
 
 
+def no_console() -> int:
+    """Creation flags for a short-lived child that must not open a console window."""
+    if sys.platform == "win32":
+        return subprocess.CREATE_NO_WINDOW
+    return 0
+
+
 def started_at(pid: int) -> float | None:
     """When a process was started, in seconds since the epoch; with its id this names it for good."""
     try:

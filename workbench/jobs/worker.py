@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from workbench.errors import ModelFileError, PluginError, UsageError, WorkbenchError
+from filelock import FileLock, Timeout
+
+from workbench.errors import InUseError, ModelFileError, PluginError, UsageError, WorkbenchError
 from workbench.jobs import exits, publish
 from workbench.jobs.arguments import Arguments, parse, plugin_dir
 from workbench.jobs.context import WorkerContext, default_threads
@@ -70,11 +72,21 @@ class Job:
         )
         try:
             folder, target = self._places(operation, arguments)
-            if target is not None and not arguments.resume:
-                request_path(folder).unlink(missing_ok=True)
         except (WorkbenchError, OSError) as error:
             return _refuse(words, error)
-        return _Run(self, operation, arguments, folder, target, script.parent).execute()
+        # Two workers in one folder would mix their checkpoints; the system frees the lock of a dead one.
+        lock = FileLock(folder / "worker.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            sys.stderr.write(f"{InUseError(f'The job in {folder} is at work already.')}\n")
+            return exits.FAILED
+        if arguments.job_dir is None:
+            request_path(folder).unlink(missing_ok=True)
+        try:
+            return _Run(self, operation, arguments, folder, target, script.parent).execute()
+        finally:
+            lock.release()
 
     def _places(self, operation: Operation, arguments: Arguments) -> tuple[Path, Path | None]:
         """The job's folder, and where the result is moved at the end: None where it stays in the folder."""
