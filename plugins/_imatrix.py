@@ -1,0 +1,95 @@
+"""Reads importance matrices as llama.cpp's imatrix tool writes them: GGUF, and the older binary form."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.plugin import ModelFileError
+
+Floats = NDArray[np.float32]
+
+#: More entries, longer names or rows than any model has mean a damaged file.
+_MAX_ENTRIES = 1 << 20
+_MAX_NAME = 1 << 10
+_MAX_VALUES = 1 << 28
+
+
+def read_imatrix(path: Path) -> dict[str, Floats]:
+    """The mean squared activation of each input column, by tensor name.
+
+    Returns:
+        Float32 arrays of shape (columns × matrices,); matrices are the experts of a layer, or one.
+
+    Raises:
+        ModelFileError: The file is gone, damaged, or no importance matrix.
+    """
+    try:
+        with path.open("rb") as file:
+            is_gguf = file.read(4) == b"GGUF"
+            found = _read_gguf(path) if is_gguf else _read_legacy(file, path)
+    except OSError as error:
+        raise ModelFileError(path, f"it can't be read: {error.strerror}.") from error
+    if not found:
+        raise ModelFileError(path, "it holds no importance matrix.", remedy="Make one with llama-imatrix.")
+    for name, values in found.items():
+        if not np.all(np.isfinite(values)):
+            raise ModelFileError(path, f"the importance of {name} is not a finite number.")
+    return found
+
+
+def _read_gguf(path: Path) -> dict[str, Floats]:
+    from gguf import GGUFReader
+
+    try:
+        tensors = {tensor.name: tensor for tensor in GGUFReader(path).tensors}
+    except Exception as error:
+        raise ModelFileError(path, "it is a damaged GGUF file.", details=repr(error)) from error
+    found: dict[str, Floats] = {}
+    for name, tensor in tensors.items():
+        base = name.removesuffix(".in_sum2")
+        counts = tensors.get(f"{base}.counts")
+        if base == name or counts is None:
+            continue
+        sums = np.asarray(tensor.data, dtype=np.float32).reshape(-1)
+        matrices = np.asarray(counts.data, dtype=np.float32).reshape(-1)
+        if not len(matrices) or len(sums) % len(matrices):
+            raise ModelFileError(path, f"the importance of {base} has the wrong shape.")
+        by_matrix = sums.reshape(len(matrices), -1)
+        # An expert that no text reached counts as even, as llama.cpp's own tool has it.
+        even = np.ones_like(by_matrix)
+        used = matrices[:, None] > 0
+        found[base] = np.where(used, by_matrix / np.where(used, matrices[:, None], 1), even).reshape(-1)
+    return found
+
+
+def _read_legacy(file: BinaryIO, path: Path) -> dict[str, Floats]:
+    """Little-endian: entries; of each the name, the number of calls, and the sums of squares."""
+    file.seek(0)
+    found: dict[str, Floats] = {}
+    for _ in range(_count(file, path, _MAX_ENTRIES)):
+        name = _bytes(file, path, _count(file, path, _MAX_NAME)).decode("utf-8", "replace")
+        calls = struct.unpack("<i", _bytes(file, path, 4))[0]
+        values = np.frombuffer(_bytes(file, path, 4 * _count(file, path, _MAX_VALUES)), dtype="<f4")
+        found[name] = (values / calls if calls > 0 else values).astype(np.float32)
+    return found
+
+
+def _count(file: BinaryIO, path: Path, limit: int) -> int:
+    value = int(struct.unpack("<i", _bytes(file, path, 4))[0])
+    if not 0 < value <= limit:
+        raise ModelFileError(
+            path, "it is damaged or no importance matrix.", remedy="Make one with llama-imatrix."
+        )
+    return value
+
+
+def _bytes(file: BinaryIO, path: Path, size: int) -> bytes:
+    left = path.stat().st_size - file.tell()
+    if size > left:
+        raise ModelFileError(path, "it is cut short.", remedy="Copy or make it again.")
+    return file.read(size)
