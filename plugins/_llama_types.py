@@ -56,8 +56,8 @@ _LEGACY = "Plain blocks: simple and fast"
 _SPECIAL = "For models trained in that type"
 _FULL = "Full precision"
 
-#: Bits per weight of a whole file. K- and I-quants mix types: measured by llama.cpp on Llama 3.1 8B
-#: (its quantize tool's own table); a small model with large embeddings takes more. The rest is the block size.
+#: Bits per weight of a whole file. K- and I-quants mix types: as llama.cpp's quantize tool states them for
+#: Llama 3.1 8B; a small model with large embeddings takes more. The rest is the size of a block.
 _TYPES: tuple[tuple[FileType, str, float, str], ...] = (
     ("Q4_K_M", _K, 4.89, "The usual pick: a third of the size, close to the original."),
     ("Q5_K_M", _K, 5.70, "When there is memory to spare: hard to tell from the original."),

@@ -61,8 +61,11 @@ class OperationEntry(BaseModel):
         )
 
     def result_label(self, params: Mapping[str, Any]) -> str:
-        """How the result is named after its parent, for example `Q4_K_M`."""
-        return self.label.format_map(dict(params)) if self.label else self.name
+        """How the result is named after its parent, for example `Q4_K_M`; a hidden parameter says nothing."""
+        shown = {
+            field.name: params.get(field.name, "") if field.shown(params) else "" for field in self.fields
+        }
+        return self.label.format_map(shown).strip(" -_") if self.label else self.name
 
     def result_origin(self, params: Mapping[str, Any]) -> str:
         """Where the result comes from, for example `hf:org/name`; empty where it is made from a model."""
