@@ -19,25 +19,18 @@ from workbench.plugin import (
     operation,
 )
 
-_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
+#: The name that torch has for each type, and the bytes of a weight.
+_TYPES = {"BF16": ("bfloat16", 2), "F16": ("float16", 2), "F32": ("float32", 4)}
 
 
 class GgufDequantizeParams(Params):
-    dtype: Literal["bfloat16", "float16", "float32"] = Param(
-        "bfloat16",
-        title="Type",
+    type: Literal["BF16", "F16", "F32"] = Param(
+        "BF16",
         help="How the weights are stored",
         choices=(
-            Choice(
-                value="bfloat16", title="BF16", help="What most models were trained in.", facts={"bits": 16.0}
-            ),
-            Choice(value="float16", title="F16", help="Finer steps, less range.", facts={"bits": 16.0}),
-            Choice(
-                value="float32",
-                title="F32",
-                help="Keeps every bit of the dequantized weights.",
-                facts={"bits": 32.0},
-            ),
+            Choice(value="BF16", help="What most models were trained in.", facts={"bits": 16.0}),
+            Choice(value="F16", help="Finer steps, less range.", facts={"bits": 16.0}),
+            Choice(value="F32", help="Keeps every bit of the dequantized weights.", facts={"bits": 32.0}),
         ),
     )
 
@@ -50,7 +43,7 @@ class GgufDequantizeParams(Params):
     output="hf",
     backend="torch",
     before=("gguf-convert", "mlx-quantize"),
-    label="{dtype}",
+    label="{type}",
     resumable=True,
 )
 def gguf_dequantize(job: JobContext, model: Model, params: GgufDequantizeParams) -> Path:
@@ -74,7 +67,7 @@ def gguf_dequantize(job: JobContext, model: Model, params: GgufDequantizeParams)
         )
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    job.reserve(job.out, model.facts.parameters * _BYTES[params.dtype])
+    job.reserve(job.out, model.facts.parameters * _TYPES[params.type][1])
     folder, name = str(model.path.parent), model.path.name
     target = job.out / job.output_name
     with no_remote_code(model.path), _tensors_told(job):
@@ -82,7 +75,7 @@ def gguf_dequantize(job: JobContext, model: Model, params: GgufDequantizeParams)
             loaded = AutoModelForCausalLM.from_pretrained(
                 folder,
                 gguf_file=name,
-                dtype=getattr(torch, params.dtype),
+                dtype=getattr(torch, _TYPES[params.type][0]),
                 quantization_config=GgufConfig(dequantize=True),
             )
         except (ValueError, KeyError, NotImplementedError) as error:
