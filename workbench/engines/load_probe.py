@@ -120,11 +120,12 @@ def probe_mlx(path: Path, context: int, batch: int) -> int:
         # One token tells the shape; the rest is filled in, as computing a long prompt takes minutes on a CPU.
         mx.eval(model(mx.ones((batch, 1), dtype=mx.int32), cache=cache))
         for layer in cache:
-            keys, values = layer.state
             rest = context - 2
             if rest > 0:
-                layer.update_and_fetch(_repeated(mx, keys, rest), _repeated(mx, values, rest))
-                mx.eval(layer.state)
+                filled = layer.update_and_fetch(
+                    _repeated(mx, layer.keys, rest), _repeated(mx, layer.values, rest)
+                )
+                mx.eval(*filled)
         mx.eval(model(mx.ones((batch, 1), dtype=mx.int32), cache=cache))
     return peak.bytes
 

@@ -22,7 +22,8 @@ _LLAMA_BYTES_PER_TOKEN_OF_VOCABULARY = 250
 _TORCH_BASE_BYTES = 104_000_000
 #: Bytes of feed-forward intermediates per computed token and unit of its width, in bf16 with its copies.
 _TORCH_BYTES_PER_FEED_FORWARD = 34
-_MLX_BASE_BYTES = 30_000_000
+#: The tokenizer is most of it: mlx-lm loads it along with the model.
+_MLX_BASE_BYTES = 140_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,6 @@ def memory_need(facts: ModelFacts, engine: Engine, *, context: int, batch: int) 
             working += 4 * computed * context * batch
         case "mlx":
             tokens = _rounded_up(context) * batch
-            # A grown cache is copied once, one layer at a time.
             working = _MLX_BASE_BYTES
     return MemoryNeed(weights, kv_cache_bytes(facts, tokens), working)
 
