@@ -280,9 +280,8 @@ class _Run:
             self._sink.make_room()
         try:
             # The staging folder goes first: on a full disk its space is what the last word needs.
-            publish.discard_partial(self._out)
+            publish.discard_all(self._out)
             if word.state == "cancelled":
-                publish.discard_all(self._out)
                 _empty(self._folder / "checkpoints")
             self._quiet()
             if word.error is not None:
