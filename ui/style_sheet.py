@@ -89,6 +89,8 @@ QPushButton[variant="quiet"]:focus, QToolButton[variant="quiet"]:focus {
 }
 QPushButton[variant="quiet"]:disabled { color: $faint; background: transparent; }
 QPushButton[segment="true"] { padding: 4px 8px; font-size: 12px; border-radius: 7px; min-height: 16px; }
+QPushButton[link="true"] { text-align: left; color: $text; padding: 4px 6px; font-weight: 500; }
+QPushButton[link="true"]:focus { padding: 3px 5px; }
 QPushButton[segment="true"]:focus { padding: 3px 7px; }
 QPushButton[chip="true"] { padding: 2px 8px; font-size: 12px; border-radius: 9px; min-height: 16px; }
 QPushButton[chip="true"]:focus { padding: 1px 7px; }
@@ -101,6 +103,8 @@ QToolButton:checked { background: $accent_soft; color: $accent; }
 QToolButton[autoRaise="true"] { background: transparent; border-color: transparent; color: $second; }
 QToolButton[autoRaise="true"]:hover { background: $raised; color: $text; }
 QToolButton[autoRaise="true"]:focus { border: 2px solid $accent; }
+QToolButton[bare="true"] { padding: 0; min-height: 0; border-radius: 6px; }
+QToolButton[bare="true"]:focus { padding: 0; }
 QToolButton::menu-indicator { image: none; }
 QToolButton[popupMode="1"] { padding-right: 24px; }
 QToolButton::menu-button { border: none; width: 18px; }

@@ -12,6 +12,7 @@ from ui.icons import pixmap
 from ui.widgets.card import label
 
 _SIGN = 40
+_WIDTH = 440
 
 
 class EmptyState(QWidget):
@@ -31,9 +32,9 @@ class EmptyState(QWidget):
         self._sign.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         heading = label(title, "section")
         heading.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        words = label(text, "second", wrap=True)
-        words.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
-        words.setFixedWidth(440)
+        self._words = label(text, "second", wrap=True)
+        self._words.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        self._words.setFixedWidth(_WIDTH)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addStretch(1)
@@ -46,7 +47,7 @@ class EmptyState(QWidget):
         column.addWidget(self._sign)
         column.addSpacing(4)
         column.addWidget(heading)
-        column.addWidget(words, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self._words, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addSpacing(8)
         column.addLayout(row)
         column.addStretch(3)
@@ -59,6 +60,8 @@ class EmptyState(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._draw_sign()
+        # A layout gives an aligned label the height of its own guess, which is too low for wrapped text.
+        self._words.setMinimumHeight(self._words.heightForWidth(_WIDTH))
 
     def _draw_sign(self) -> None:
         colour = self.palette().color(QPalette.ColorRole.Accent).name()
