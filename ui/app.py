@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Open the window; return the exit code of the process."""
     arguments = _arguments(argv)
     home = Home.find(arguments.home)
+    if arguments.screenshots is not None:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     app = make_application()
     theme = Theme()
     theme.apply(app)
@@ -39,6 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _in_use(home, error)
     except WorkbenchError as error:
         _show_failure(error)
+        return _CANNOT_START
+    except Exception as error:  # noqa: BLE001 - the last place that can tell a person why no window comes
+        details = "".join(traceback.format_exception(error))
+        remedy = "Start it from a terminal to see more, or name another home with --home."
+        _show_failure(WorkbenchError(f"Tenfold could not start: {error}.", remedy=remedy, details=details))
         return _CANNOT_START
 
 

@@ -149,7 +149,9 @@ QPlainTextEdit:disabled { color: $faint; background: $card; }
 QLineEdit:read-only { background: $card; }
 QComboBox { padding-right: 26px; }
 QComboBox:focus { padding-right: 25px; }
-QComboBox QLineEdit { border: none; background: transparent; padding: 0; min-height: 0; }
+QComboBox QLineEdit, QComboBox QLineEdit:focus, QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus {
+    border: none; background: transparent; padding: 0; min-height: 0;
+}
 QComboBox::drop-down {
     border: none; width: 24px; subcontrol-origin: border; subcontrol-position: right center;
 }

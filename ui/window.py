@@ -91,7 +91,7 @@ class MainWindow(QWidget):
 
     def start(self) -> None:
         """Begin to follow jobs, hashes and hardware."""
-        self._show_running()
+        self.show_running()
         self.pulse.start()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -150,7 +150,8 @@ class MainWindow(QWidget):
             self.context.message.emit("bad", str(error))
         self.pulse.poll_jobs()
 
-    def _show_running(self) -> None:
+    def show_running(self) -> None:
+        """Read anew which jobs run and wait; from then on the runner tells."""
         try:
             self.drawer.set_jobs(self.context.session.board.list(states=("queued", "running")))
         except WorkbenchError as error:

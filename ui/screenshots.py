@@ -1,0 +1,85 @@
+"""Draws every page of the window into PNG files, light and dark, at two sizes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from PySide6.QtCore import QEventLoop, QSize, QTimer
+from PySide6.QtWidgets import QApplication
+
+from ui.context import AppContext
+from ui.page_list import PAGES
+from ui.theme import Theme
+from ui.window import MainWindow
+from workbench.home import Home
+from workbench.session import Session
+
+SIZES = (QSize(1280, 800), QSize(1920, 1080))
+_SIDES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+#: How long a page may take to have everything that it shows, in milliseconds.
+_PATIENCE_MS = 20_000
+#: What plots, estimates and layouts take after that.
+_SETTLE_MS = 900
+_READINGS = 24
+
+
+def take_all(app: QApplication, theme: Theme, home: Home, folder: Path) -> int:
+    """Draw every page with what a home holds, and the first start with nothing; return the exit code.
+
+    Only looks at the home: no job is started, no hash computed, and no window's place remembered.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tenfold-") as empty:
+        for root, prefix, pages in (
+            (home, "", tuple(entry.name for entry in PAGES)),
+            (Home(Path(empty)), "empty-", ("models", "optimize", "jobs")),
+        ):
+            with Session.open(root, supervise=False) as session:
+                window = MainWindow(AppContext(session, theme))
+                window.show()
+                window.show_running()
+                for page in pages:
+                    _take_page(app, theme, window, page, folder / f"{prefix}{page}")
+                window.hide()
+                window.deleteLater()
+                wait(lambda: False, 50)
+    return 0
+
+
+def _take_page(app: QApplication, theme: Theme, window: MainWindow, name: str, stem: Path) -> None:
+    page = window.open_page(name)
+    if name == "optimize" and window.context.session.library.list():
+        # The catalogue process takes seconds the first time.
+        wait(lambda: page.operations.rowCount() > 0, _PATIENCE_MS)  # type: ignore[attr-defined]
+    for side in _SIDES:
+        theme.set_mode(side)
+        for size in SIZES:
+            window.resize(size)
+            for _ in range(_READINGS):
+                window.pulse.read_hardware()
+                wait(lambda: False, _SETTLE_MS // _READINGS)
+            file = stem.with_name(f"{stem.name}-{side}-{size.width()}x{size.height()}.png")
+            window.grab().save(str(file))
+            print(file)  # noqa: T201 - what the command is for
+    app.processEvents()
+
+
+def wait(done: Callable[[], bool], at_most_ms: int) -> bool:
+    """Let the window work until something holds, or the time is over; whether it held."""
+    loop = QEventLoop()
+    over = QTimer()
+    over.setSingleShot(True)
+    over.timeout.connect(loop.quit)
+    over.start(at_most_ms)
+    look = QTimer()
+    look.setInterval(10)
+    look.timeout.connect(lambda: loop.quit() if done() else None)
+    look.start()
+    loop.exec()
+    look.stop()
+    over.stop()
+    return done()
