@@ -97,12 +97,14 @@ QPushButton[chip="true"]:focus { padding: 1px 7px; }
 QPushButton::menu-indicator { image: url("$down_picture"); width: 12px; height: 12px;
     subcontrol-origin: padding; subcontrol-position: right center; right: 7px; }
 QPushButton[menu="true"] { padding-right: 24px; }
-QToolButton { padding: 6px 10px; }
-QToolButton:focus { padding: 5px 9px; }
+QToolButton { padding: 5px 10px; min-height: 17px; }
+QToolButton:focus { padding: 4px 9px; }
 QToolButton:checked { background: $accent_soft; color: $accent; }
 QToolButton[autoRaise="true"] { background: transparent; border-color: transparent; color: $second; }
 QToolButton[autoRaise="true"]:hover { background: $raised; color: $text; }
 QToolButton[autoRaise="true"]:focus { border: 2px solid $accent; }
+QToolButton[autoRaise="true"] { padding: 4px 8px; }
+QToolButton[autoRaise="true"]:focus { padding: 3px 7px; }
 QToolButton[bare="true"] { padding: 0; min-height: 0; border-radius: 6px; }
 QToolButton[bare="true"]:focus { padding: 0; }
 QToolButton::menu-indicator { image: none; }
@@ -161,8 +163,8 @@ QComboBox QAbstractItemView {
     selection-background-color: $accent_soft; selection-color: $text;
 }
 QComboBox QAbstractItemView::item { min-height: 26px; padding: 0 6px; border-radius: 6px; }
-QSpinBox, QDoubleSpinBox { padding-right: 22px; }
-QSpinBox:focus, QDoubleSpinBox:focus { padding-right: 21px; }
+QSpinBox, QDoubleSpinBox { padding: 6px 22px 6px 0; min-height: 14px; }
+QSpinBox:focus, QDoubleSpinBox:focus { padding: 5px 21px 5px 0; }
 QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button {
     border: none; background: transparent; width: 20px; subcontrol-origin: border; height: 13px;
 }
@@ -214,7 +216,7 @@ QTabBar::tab {
 }
 QTabBar::tab:hover { color: $text; background: $raised; }
 QTabBar::tab:selected { color: $accent; background: $accent_soft; }
-QTabBar:focus::tab:selected, QTabBar::tab:selected:focus { border: 2px solid $accent; padding: 5px 11px; }
+QTabBar::tab:selected:focus { border: 2px solid $accent; padding: 5px 11px; }
 QTabWidget::pane { border: none; }
 QMenu { background: $card; color: $text; border: 1px solid $line; border-radius: 8px; padding: 5px; }
 QMenu::item { padding: 6px 26px 6px 12px; border-radius: 6px; background: transparent; }
@@ -225,6 +227,7 @@ QMenu::separator { height: 1px; background: $line; margin: 5px 6px; }
 QMenu::right-arrow { image: url("$right_picture"); width: 12px; height: 12px; }
 QSplitter::handle { background: transparent; }
 QSplitter::handle:hover { background: $line; border-radius: 3px; }
+QGraphicsView { background: transparent; border: none; }
 QGroupBox { border: 1px solid $line; border-radius: 10px; margin-top: 10px; padding-top: 8px; }
 QGroupBox::title { subcontrol-origin: margin; left: 12px; color: $second; }
 """

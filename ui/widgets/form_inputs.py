@@ -25,6 +25,7 @@ class CalmSpinBox(QSpinBox):
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setGroupSeparatorShown(False)
+        _indent(self)
         self.setKeyboardTracking(True)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -38,12 +39,18 @@ class CalmDoubleSpinBox(QDoubleSpinBox):
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setDecimals(10)
+        _indent(self)
 
     def textFromValue(self, value: float) -> str:
         return self.locale().toString(value, "g", 10)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
+
+
+def _indent(box: QSpinBox | QDoubleSpinBox) -> None:
+    """Leave room before the figure: a style sheet's padding does not reach the field inside a spin box."""
+    box.lineEdit().setTextMargins(8, 0, 0, 0)
 
 
 class CalmComboBox(QComboBox):

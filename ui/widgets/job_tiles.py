@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from ui.widgets.elided_label import ElidedLabel
+
 
 class Tile(QFrame):
     """One figure of a job."""
@@ -18,7 +20,7 @@ class Tile(QFrame):
         self._figure = QLabel("—")
         self._figure.setProperty("role", "figure")
         self._figure.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
-        self._remark = QLabel()
+        self._remark = ElidedLabel("")
         self._remark.setProperty("role", "caption")
         for label in (self._title, self._figure, self._remark):
             # A long remark is cut off by the tile and not the other way round.

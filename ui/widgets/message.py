@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QFontDatabase, QGuiApplication, QPalette, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
-from ui.icons import pixmap
+from ui.icons import icon, pixmap
 from ui.widgets.card import label, restyle
 
 _KINDS = ("good", "warn", "bad", "info")
@@ -32,7 +32,6 @@ class MessageBar(QFrame):
         self._fold.setText("Details")
         self._fold.setCheckable(True)
         self._fold.setAutoRaise(True)
-        self._fold.setArrowType(Qt.ArrowType.RightArrow)
         self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._fold.setAccessibleName("Show the details of this message")
         self._copy = QToolButton()
@@ -94,7 +93,8 @@ class MessageBar(QFrame):
     def _unfold(self, on: bool) -> None:
         self._details.setVisible(on)
         self._copy.setVisible(on)
-        self._fold.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+        second = self.palette().color(QPalette.ColorRole.PlaceholderText).name()
+        self._fold.setIcon(icon("chevron-down" if on else "chevron-right", second))
 
     def _draw_sign(self) -> None:
         from ui.theme import DARK, LIGHT
