@@ -445,7 +445,7 @@ class TimePlot(QWidget):
         for number, curve in enumerate(self._curves.values(), self._first_colour):
             curve.paint(PLOT_COLOURS[number % len(PLOT_COLOURS)], tokens.card)
         for axis in (self._time_axis, self._value_axis):
-            axis.set_colours(tokens.line, tokens.second, tokens.faint)
+            axis.set_colours(tokens.line, tokens.second, tokens.second)
         self._cursor_line.setPen(pg.mkPen(tokens.second, width=1))
         self._reference_line.setPen(pg.mkPen(tokens.second, width=1, style=Qt.PenStyle.DashLine))
         self._legend.set_curves(tuple((curve.spec, curve.colour) for curve in self._curves.values()))

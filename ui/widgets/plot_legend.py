@@ -123,6 +123,8 @@ def value_text(value: float | None, unit: str) -> str:
         return "—"
     if unit == "B":
         return format.bytes(int(value))
+    if unit == "B/s":
+        return format.rate(value, unit)
     figure = f"{value:,.0f}".replace(",", "\u2009") if abs(value) >= 1000 else f"{value:.3g}"
     return f"{figure}\u202f{unit}" if unit else figure
 

@@ -142,10 +142,11 @@ class ScaledAxis(pg.AxisItem):  # type: ignore[misc]
     def fit(self, low: float, high: float) -> None:
         """Choose the unit for a range in view."""
         factor, unit = 1.0, self._unit
-        if self._unit == "B":
+        if self._unit in ("B", "B/s"):
             factor, unit = next(
                 (each for each in _BYTE_SCALES if max(abs(low), abs(high)) >= each[0]), _BYTE_SCALES[-1]
             )
+            unit += self._unit.removeprefix("B")
         elif self._unit == "s":
             factor, unit = next((f, u) for f, u, least in _TIME_SCALES if high - low >= least)
         if unit == self.unit_shown:
