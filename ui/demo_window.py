@@ -1,0 +1,137 @@
+"""The window of the demonstration, and what it prints."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QTimer
+
+from ui import format
+from ui.app import make_application
+from ui.context import AppContext
+from ui.theme import Theme
+from ui.window import MainWindow
+from workbench.demo import Demo
+from workbench.errors import WorkbenchError
+from workbench.home import Home
+from workbench.jobs.runner import is_resting
+from workbench.session import Session
+
+_STEP_MS = 150
+#: So much of the last quantization is done when its picture is taken.
+_PICTURE_AT = 0.3
+
+
+def run(home: Path, pictures: Path, *, stay_open: bool) -> int:
+    """Show the window while the jobs run; with `stay_open` it stays until the person closes it."""
+    app = make_application()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    theme = Theme()
+    theme.apply(app)
+    with Session.open(Home(home), supervise=True) as session:
+        window = MainWindow(AppContext(session, theme))
+        window.resize(1280, 800)
+        window.open_page("jobs")
+        window.show()
+        window.start()
+        show = _Show(window, Demo(session), pictures, stay_open)
+        app.exec()
+        window.pulse.stop()
+        code = show.finish()
+        window.deleteLater()
+    if not stay_open:
+        from ui.screenshots import take_all
+
+        take_all(app, theme, Home(home), pictures)
+        _say("\nPictures:")
+        for picture in sorted(pictures.glob("*.png")):
+            _say(f"  {picture}")
+    return code
+
+
+class _Show:
+    """Drives the demonstration from the window's own loop."""
+
+    def __init__(self, window: MainWindow, demo: Demo, pictures: Path, stay_open: bool) -> None:
+        self._window = window
+        self._demo = demo
+        self._pictures = pictures
+        self._stay_open = stay_open
+        self._told = False
+        self._seen: dict[str, str] = {}
+        self._timer = QTimer(window)
+        self._timer.setInterval(_STEP_MS)
+        self._timer.timeout.connect(self._step)
+        self._timer.start()
+        _say("The sample model becomes safetensors, an F16 reference, and two quantizations.")
+
+    def _step(self) -> None:
+        try:
+            self._demo.step()
+            self._follow()
+        except WorkbenchError as error:
+            _say(str(error))
+            self._leave()
+            return
+        runner = self._window.context.session.runner
+        if self._demo.done and (runner is None or not runner.running):
+            self._timer.stop()
+            self.finish()
+            if not self._stay_open:
+                self._leave()
+
+    def _leave(self) -> None:
+        """End without the question that a person is asked who closes the window over running jobs."""
+        self._timer.stop()
+        QCoreApplication.quit()
+
+    def _follow(self) -> None:
+        """Print each job as it starts and ends, and keep a picture of the window while one is at work."""
+        for job in reversed(self._window.context.session.board.list(limit=10)):
+            if job.state == "running" and job.progress_total:
+                self._picture(job.id, job.progress_done / job.progress_total)
+            if self._seen.get(job.id) == job.state:
+                continue
+            self._seen[job.id] = job.state
+            if job.state == "running":
+                self._window.open_page("jobs", job.id)
+            if is_resting(job.state) or job.state == "running":
+                _say(f"  {job.state:8} {job.title}")
+
+    def _picture(self, job_id: str, share: float) -> None:
+        target = self._pictures / "while-running.png"
+        if share >= _PICTURE_AT and not self._stay_open:
+            self._window.grab().save(str(target))
+
+    def finish(self) -> int:
+        """Print the table once; 1 where a job failed or the window was closed before the end."""
+        failure = self._demo.failure
+        if not self._told:
+            self._told = True
+            _say("\n" + table(self._demo))
+            if failure is not None:
+                _say(f"\n{failure.title}: {failure.error_message} {failure.error_remedy}")
+            elif not self._demo.done:
+                _say("\nThe window was closed before the demonstration ended.")
+        return 0 if self._demo.done and failure is None else 1
+
+
+def table(demo: Demo) -> str:
+    """The models with their sizes, against the F16 reference."""
+    head = f"{'MODEL':34}{'TYPE':10}{'SIZE':>10}{'BITS/WEIGHT':>13}{'OF F16':>9}{'TOOK':>9}"
+    lines = [head]
+    for row in demo.rows():
+        share = f"{row.share_of_reference:.0%}" if row.share_of_reference is not None else ""
+        took = f"{row.seconds:.1f} s" if row.seconds is not None else ""
+        lines.append(
+            f"{row.name:34}{row.quantization:10}{format.bytes(row.size_bytes):>10}"
+            f"{row.bits_per_weight:>13.2f}{share:>9}{took:>9}"
+        )
+    return "\n".join(lines)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

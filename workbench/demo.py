@@ -1,0 +1,95 @@
+"""The demonstration: the sample model as reference and in two quantizations, each step a real job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workbench.jobs.build import make_spec
+from workbench.jobs.records import JobRecord
+from workbench.jobs.runner import is_resting
+from workbench.library.records import ModelRecord
+from workbench.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRow:
+    """One model of the demonstration: its size against the reference, and how long its job took."""
+
+    name: str
+    quantization: str
+    size_bytes: int
+    bits_per_weight: float
+    share_of_reference: float | None
+    seconds: float | None
+
+
+class Demo:
+    """Submits one job after the other; call `step` from a timer or a loop while a runner works on the home.
+
+    The sample comes in 4 bits. It is unpacked once, so that what follows starts from full precision:
+    safetensors, an F16 GGUF as the reference, and from that the quantizations that are compared.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._jobs: list[str] = []
+        self._reference: ModelRecord | None = None
+        self.sample = session.library.add_sample().record
+        self._submit("gguf-dequantize", self.sample)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will be submitted, and nothing is at work."""
+        return self.failure is not None or (len(self._jobs) == 4 and self._all_rest())
+
+    @property
+    def failure(self) -> JobRecord | None:
+        """The first job that did not succeed."""
+        return next(
+            (job for job in self._records() if is_resting(job.state) and job.state not in ("done", "paused")),
+            None,
+        )
+
+    def step(self) -> None:
+        """Submit what may be submitted now."""
+        if (
+            self.failure is not None
+            or not self._all_rest()
+            or any(job.state == "paused" for job in self._records())
+        ):
+            return
+        made = [self._session.library.get(job.result_model_id or "") for job in self._records()]
+        if len(made) == 1:
+            self._submit("gguf-convert", made[0], type="F16")
+        elif len(made) == 2:
+            self._reference = made[1]
+            self._submit("gguf-quantize", made[1], type="Q8_0")
+            self._submit("gguf-quantize", made[1], type="Q4_K_M")
+
+    def rows(self) -> list[DemoRow]:
+        """What was made so far, the sample first."""
+        found = [_row(self.sample, None, self._reference)]
+        for job in self._records():
+            if job.result_model_id is not None:
+                model = self._session.library.get(job.result_model_id)
+                found.append(_row(model, job, self._reference))
+        return found
+
+    def _submit(self, operation: str, model: ModelRecord, **values: str) -> None:
+        library = self._session.library
+        entry = self._session.catalogue.operation(operation)
+        source = library.to_spec_input(model.id)
+        spec = make_spec(entry, model, library.facts(model.id), values, input=source)
+        self._jobs.append(self._session.board.submit(spec).id)
+
+    def _records(self) -> list[JobRecord]:
+        return [self._session.board.get(job_id) for job_id in self._jobs]
+
+    def _all_rest(self) -> bool:
+        return all(is_resting(job.state) for job in self._records())
+
+
+def _row(model: ModelRecord, job: JobRecord | None, reference: ModelRecord | None) -> DemoRow:
+    took = job.ended_at - job.started_at if job and job.ended_at and job.started_at else None
+    share = model.size_bytes / reference.size_bytes if reference is not None else None
+    return DemoRow(model.name, model.quantization, model.size_bytes, model.bits_per_weight, share, took)
