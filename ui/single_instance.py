@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
@@ -27,25 +26,34 @@ class FirstInstance(QObject):
         super().__init__(parent)
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
-        self._server.newConnection.connect(self._answer)
+        self._server.newConnection.connect(self._take)
+        self._callers: list[QLocalSocket] = []
         # Whoever holds the home's lock is the first: what a crashed one left behind is swept away.
         QLocalServer.removeServer(server_name(home))
         self._server.listen(server_name(home))
 
     def close(self) -> None:
         self._server.close()
+        self._forget_gone(everyone=True)
 
-    def _answer(self) -> None:
-        while (socket := self._server.nextPendingConnection()) is not None:
-            socket.disconnected.connect(socket.deleteLater)
-            socket.readyRead.connect(partial(self._read, socket))
+    def _take(self) -> None:
+        self._forget_gone()
+        while (caller := self._server.nextPendingConnection()) is not None:
+            self._callers.append(caller)
+            caller.readyRead.connect(self._read)
+        self._read()
 
-    def _read(self, socket: QLocalSocket) -> None:
-        if bytes(socket.readAll().data()) != _RAISE:
-            return
-        self.raise_wanted.emit()
-        socket.write(b"raised\n")
-        socket.flush()
+    def _read(self) -> None:
+        for caller in self._callers:
+            if caller.bytesAvailable() and caller.readAll().data() == _RAISE:
+                self.raise_wanted.emit()
+                caller.write(b"raised\n")
+                caller.flush()
+
+    def _forget_gone(self, *, everyone: bool = False) -> None:
+        # Not by deleteLater from a socket's own signal: the server deletes its sockets too.
+        gone = QLocalSocket.LocalSocketState.UnconnectedState
+        self._callers = [each for each in self._callers if not everyone and each.state() is not gone]
 
 
 def ask_first_to_raise(home: Home) -> bool:

@@ -86,7 +86,7 @@ def test_the_palette_offers_the_page_s_actions_models_and_jobs(
     assert found == "Show the job's log"
     assert window.pages["jobs"].listing.current_id() == job.id  # type: ignore[attr-defined]
     names = [command.text for command in window._commands()]
-    assert tiny_gguf.stem in names
+    assert window.context.session.library.list()[0].name in names
 
 
 def test_the_palette_says_when_nothing_matches_and_closes_on_escape(window: MainWindow, qtbot: QtBot) -> None:
@@ -138,9 +138,12 @@ def test_every_control_has_a_name_that_can_be_spoken(window: MainWindow, name: s
     page.refresh()  # type: ignore[attr-defined]
 
     nameless = [
-        f"{type(each).__name__} {each.objectName()}"
+        f"{type(each).__name__} in {type(each.parentWidget()).__name__}"
         for each in window.findChildren(QWidget)
-        if each.focusPolicy() & Qt.FocusPolicy.TabFocus and not _is_inner(each) and not _spoken(each)
+        if each.isVisible()
+        and each.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and not _is_inner(each)
+        and not _spoken(each)
     ]
 
     assert nameless == []
@@ -230,16 +233,20 @@ def test_what_the_preferences_say_is_what_enter_answers(context: AppContext, qtb
         assert dialog.choice is wanted
 
 
-def test_the_window_comes_back_where_it_was(window: MainWindow, context: AppContext, qtbot: QtBot) -> None:
-    window.resize(1111, 777)
+def test_the_window_comes_back_where_it_was(
+    window: MainWindow, context: AppContext, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.resize(1000, 777)
+    kept = window.saveGeometry()
     window.open_page("settings")
     window.close()
 
+    restored: list[object] = []
+    monkeypatch.setattr(MainWindow, "restoreGeometry", lambda _window, state: restored.append(state) or True)
     again = MainWindow(context)
     qtbot.addWidget(again)
 
-    assert again.size().width() == 1111
-    assert again.size().height() == 777
+    assert restored == [kept]
     assert again.kept_page == "settings"
     assert (context.session.home.root / "window.ini").is_file()
 

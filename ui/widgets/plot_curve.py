@@ -96,14 +96,14 @@ class CurvePoints:
         if not len(self.t):
             return None
         right = int(np.searchsorted(self.t, when))
-        if right in self.breaks:
-            return None
-        slack = max(self._interval, 1e-9)
-        if when < self.t[0] - slack or when > self.t[-1] + slack:
-            return None
+        in_gap = right in self.breaks
         left = max(right - 1, 0)
         right = min(right, len(self.t) - 1)
         nearest = left if when - self.t[left] <= self.t[right] - when else right
+        slack = max(self._interval, 1e-9)
+        is_beyond = in_gap or when < self.t[0] or when > self.t[-1]
+        if is_beyond and abs(when - self.t[nearest]) > slack:
+            return None
         return float(self.t[nearest]), float(self.v[nearest])
 
     def _reduced(self, low: int, high: int, pixels: int) -> tuple[Floats, Floats]:

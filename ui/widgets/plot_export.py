@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QObject, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QWidget
 
@@ -27,7 +27,7 @@ def write_png(widget: QWidget, path: Path, scale: float = 2.0) -> None:
     image.setDevicePixelRatio(scale)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
-    widget.render(painter)
+    widget.render(painter, QPoint(0, 0))
     painter.end()
     if not image.save(str(path), "PNG"):
         raise WorkbenchError(

@@ -192,6 +192,8 @@ def _job(job_id: str, state: str, **changes: Any) -> JobRecord:
         "model_id": None,
         "result_model_id": None,
         "created_at": 0.0,
+        "queued_at": 0.0,
+        "pid": None,
         "started_at": None,
         "ended_at": None,
         "attempts": 0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,8 @@ from pytestqt.qtbot import QtBot
 from ui.context import AppContext
 from ui.models.job_list import JobFilter
 from ui.pages.jobs import JobsPage
-from ui.theme import Theme
-from workbench.home import Home
 from workbench.jobs.build import make_spec
 from workbench.jobs.records import JobRecord
-from workbench.session import Session
-
-
-@pytest.fixture
-def context(home: Home, qapp: object) -> Iterator[AppContext]:
-    session = Session.open(home)
-    session.runner.acquire()
-    yield AppContext(session, Theme())
-    session.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,9 @@ from pytestqt.qtbot import QtBot
 
 from ui.context import AppContext
 from ui.pages.optimize import OptimizePage
-from ui.theme import Theme
 from ui.widgets.form_choice import ChoiceTable
 from ui.widgets.operation_list import texts
 from workbench.home import Home
-from workbench.session import Session
-
-
-@pytest.fixture
-def context(home: Home, qapp: object) -> Iterator[AppContext]:
-    session = Session.open(home)
-    yield AppContext(session, Theme())
-    session.close()
 
 
 @pytest.fixture
