@@ -84,9 +84,11 @@ class JobListModel(QAbstractListModel):
         self.counts_changed.emit()
 
     def forget(self, job_id: str) -> None:
-        job = self._jobs.pop(job_id, None)
+        job = self._jobs.get(job_id)
         if job is not None:
+            # First its row: a view that hears of it may still ask what it was.
             self._take_out(_key(job))
+            del self._jobs[job_id]
             self.counts_changed.emit()
 
     def set_filter(self, wanted: JobFilter, search: str = "") -> None:
