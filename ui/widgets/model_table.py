@@ -12,12 +12,12 @@ from ui.widgets.model_delegate import ROW_HEIGHT, ModelDelegate
 from workbench.library.records import ModelRecord
 
 #: Widths in pixels of the columns beside the name, where there is little room and where there is enough.
-_NARROW = {Column.SIZE: 86, Column.GAIN: 104, Column.FITS: 142, Column.ADDED: 76}
+_NARROW = {Column.SIZE: 86, Column.GAIN: 104, Column.FITS: 142, Column.ADDED: 104}
 _WIDE = {Column.SIZE: 110, Column.GAIN: 190, Column.FITS: 180, Column.ADDED: 110}
 #: The name's least width beside wide columns.
 _NAME_WIDTH = 420
 #: Below this width the date has to go.
-_WITH_DATE = 640
+_WITH_DATE = 780
 
 
 class ModelTable(QTableView):
@@ -90,6 +90,12 @@ class ModelTable(QTableView):
         self.setCurrentIndex(self._tree.index(row, Column.NAME))
         self.scrollTo(self._tree.index(row, Column.NAME))
         return True
+
+    def choose_row(self, row: int) -> None:
+        """Make the model in a row the current one, where there is such a row."""
+        record = self._tree.record(row)
+        if record is not None:
+            self.choose(record.id)
 
     def rename(self, id: str) -> None:
         """Let the person type another name over the old one."""

@@ -286,6 +286,35 @@ class Library:
             session.flush()
             return others_with(session, sha256, id)
 
+    def relocate(self, id: str, path: Path) -> ModelRecord:
+        """Say where a model's files are now; its name, lineage, tags and notes stay.
+
+        Raises:
+            ModelFileError: See `workbench.library.inspect.inspect`.
+            UsageError: Another model lies there, or one that the library holds already.
+        """
+        layout = layout_of(path)
+        facts = inspect_layout(layout)
+        with guarded(self._store, lock=True) as session:
+            row = self._row(session, id)
+            before = ModelFacts.model_validate_json(row.facts)
+            if (before.format, before.parameters, before.groups) != (
+                facts.format,
+                facts.parameters,
+                facts.groups,
+            ):
+                raise UsageError(
+                    f"{layout.path.name} is not {row.name}: its weights are others.",
+                    remedy="Add it as a model of its own.",
+                )
+            known = same_files(session, layout)
+            if known is not None and known.id != id:
+                raise UsageError(f"{layout.path.name} is in the library already, as {known.name}.")
+            row.path, row.facts = str(layout.path), facts.model_dump_json()
+            row.in_place = not self._owned.may_delete(layout.path)
+            session.flush()
+            return record_of(row)
+
     def _change(self, id: str, **values: str) -> ModelRecord:
         with guarded(self._store) as session:
             row = self._row(session, id)

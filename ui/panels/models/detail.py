@@ -171,7 +171,7 @@ class DetailPanel(QFrame):
         self.template.clicked.connect(self._show_template)
         self.fits = FitsPanel(theme, estimate, body)
         self.bits = BitsChart(theme, body)
-        self.tags = TagsEditor(theme, body)
+        self.tags = TagsEditor(body)
         self.tags.edited.connect(self._tell_tags)
         self._build_notes(body)
         for widget in (self.heading, self._grid, self.hash):

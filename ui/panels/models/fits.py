@@ -36,10 +36,13 @@ class FitsPanel(QWidget):
         self._bars: list[_MemoryBar] = []
         self.context = QComboBox(self)
         self.context.setAccessibleName("Context in tokens")
+        self.context.setMinimumContentsLength(5)
+        self.context.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.context.currentIndexChanged.connect(self.refresh)
         self.batch = QSpinBox(self)
         self.batch.setRange(1, _MAX_BATCH)
         self.batch.setAccessibleName("Sequences at once")
+        self.batch.setMinimumWidth(72)
         self.batch.valueChanged.connect(self.refresh)
         self._verdict = QLabel(self)
         self._grid = FactGrid(self)
@@ -48,7 +51,7 @@ class FitsPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
-        column.addWidget(self._verdict)
+        column.addWidget(self._verdict, 0, Qt.AlignmentFlag.AlignLeft)
         column.addLayout(self._places)
         column.addLayout(self._choices())
         column.addWidget(self._grid)
@@ -65,7 +68,7 @@ class FitsPanel(QWidget):
         if facts is not None:
             offered = contexts(facts.context_length)
             for length in offered:
-                self.context.addItem(f"{show.count(length)} tokens", length)
+                self.context.addItem(show.count(length), length)
             nearest = max((each for each in offered if each <= chosen), default=offered[0])
             self.context.setCurrentIndex(offered.index(nearest))
         self.context.blockSignals(False)

@@ -1,0 +1,484 @@
+"""The Models page: what is on disk, what was made from what, and whether it fits here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, QProcess, Qt, QUrl
+from PySide6.QtGui import (
+    QAction,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeySequence,
+    QShowEvent,
+)
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ui import format
+from ui.context import AppContext
+from ui.models.add_queue import AddQueue, Wanted
+from ui.models.model_live import ModelLive
+from ui.models.model_tree import ModelTree
+from ui.panels.models.delete_dialog import DeleteDialog
+from ui.panels.models.detail import DetailPanel
+from ui.panels.models.welcome import Welcome
+from ui.widgets.empty_state import EmptyState
+from ui.widgets.model_table import ModelTable
+from workbench.errors import WorkbenchError
+from workbench.hardware import Reading
+from workbench.library.fit import FitEstimate, estimate
+from workbench.library.hash_queue import HashProgress
+from workbench.library.records import Added, ModelRecord
+from workbench.model import ModelFacts
+
+_DETAIL_WIDTH = 380
+#: Readings between two estimates of the model in the panel: free memory changes slowly.
+_FIT_EVERY = 5
+
+
+class ModelsPage(QWidget):
+    """See the module."""
+
+    name = "models"
+    title = "Models"
+    icon = "models"
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._library = context.session.library
+        self._stale = True
+        self._readings = 0
+        self._failures: list[str] = []
+        self.setAcceptDrops(True)
+        self.tree = ModelTree(self)
+        self.live = ModelLive(self._library.facts, self._estimate, self)
+        self.tree.ask_live(self.live.fit, self.live.missing)
+        self.table = ModelTable(self.tree, context.theme)
+        self.detail = DetailPanel(context.theme, self._library.facts, self._estimate)
+        self.queue = AddQueue(self._library, self)
+        self.welcome = Welcome(context.theme)
+        self._build()
+        self._make_actions()
+        self._connect()
+
+    # ------------------------------------------------------------------ what the window asks
+
+    def refresh(self) -> None:
+        """Read the library anew."""
+        self._stale = False
+        shown = self.detail.record
+        try:
+            self.tree.set_records(self._library.list())
+        except WorkbenchError as error:
+            self._report(error)
+            return
+        self.live.forget()
+        self._show_place()
+        if shown is not None and self.table.choose(shown.id):
+            self._show_chosen(self.table.current())
+        elif self.tree.rowCount():
+            self.table.choose_row(0)
+        else:
+            self._show_chosen(None)
+
+    def open(self, argument: object) -> None:
+        """Show one model, by its id."""
+        if self._stale:
+            self.refresh()
+        if not isinstance(argument, str):
+            return
+        if self.tree.find(argument) is None:
+            self.refresh()
+        if not self.table.choose(argument):
+            self.search.clear()
+            self.table.choose(argument)
+
+    def actions(self) -> list[QAction]:  # type: ignore[override]
+        """What the palette and the shortcuts sheet offer of this page."""
+        return list(self._actions)
+
+    # ------------------------------------------------------------------ events
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self.refresh()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self._add([Wanted(path, source="drop") for path in paths])
+
+    # ------------------------------------------------------------------ showing
+
+    def _estimate(self, facts: ModelFacts, context: int, batch: int = 1) -> FitEstimate:
+        return estimate(facts, context=context, batch=batch, history=self._context.session.loads)
+
+    def _show_place(self) -> None:
+        """The first start, the list, or the word that nothing matches."""
+        records = self.tree.all_records()
+        self._stack.setCurrentWidget(self._columns if records else self.welcome)
+        self._tools.setVisible(bool(records))
+        self._lists.setCurrentIndex(0 if self.tree.rowCount() else 1)
+        total = sum(record.size_bytes for record in records)
+        count = "1 model" if len(records) == 1 else f"{len(records):,} models".replace(",", "\u2009")
+        self._summary.setText(f"{count} · {format.bytes(total)}" if records else "")
+
+    def _show_chosen(self, record: ModelRecord | None) -> None:
+        parent = self.tree.parent_record(record) if record is not None else None
+        missing = record is not None and not record.path.exists()
+        self.detail.show_model(record, parent, self._job_title(record), missing=missing)
+
+    def _job_title(self, record: ModelRecord | None) -> str:
+        if record is None or not record.job_id:
+            return ""
+        try:
+            return self._context.session.board.get(record.job_id).title
+        except WorkbenchError:
+            return ""  # the job was removed; its model stays
+
+    def _models_changed(self) -> None:
+        if self.isVisible():
+            self.refresh()
+        else:
+            self._stale = True
+
+    def _search_changed(self, text: str) -> None:
+        kept = self.detail.record
+        self.tree.set_search(text)
+        self._lists.setCurrentIndex(0 if self.tree.rowCount() else 1)
+        if kept is None or not self.table.choose(kept.id):
+            self.table.choose_row(0)
+
+    def _take_hashes(self, updates: list[HashProgress]) -> None:
+        for update in updates:
+            self.detail.show_hash(update)
+            for twin in update.duplicates[:1]:
+                known = self.tree.find(update.model_id)
+                if known is not None:
+                    self._context.message.emit(
+                        "info", f"“{known.name}” has the same content as “{twin.name}”."
+                    )
+        if any(update.sha256 for update in updates):
+            self._models_changed()
+
+    def _take_reading(self, _reading: Reading) -> None:
+        self._readings += 1
+        if self.isVisible() and self._readings % _FIT_EVERY == 0:
+            self.detail.refresh_fit()
+
+    # ------------------------------------------------------------------ adding
+
+    def add_by(self, way: str) -> None:
+        """Add models: from a `file`, a `folder`, the `sample`, by a `scan`, from the `hub`."""
+        ways: dict[str, Callable[[], None]] = {
+            "file": self._add_file,
+            "folder": self._add_folder,
+            "sample": self._add_sample,
+            "scan": self._scan,
+            "hub": self._open_hub,
+        }
+        ways[way]()
+
+    def _add(self, wanted: list[Wanted]) -> None:
+        self._failures = []
+        self.queue.put(wanted)
+
+    def _add_file(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileNames(
+            self, "Add GGUF files", "", "Models (*.gguf *.safetensors);;All files (*)"
+        )
+        self._add([Wanted(Path(path)) for path in chosen])
+
+    def _add_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Add a folder with safetensors or MLX weights")
+        if chosen:
+            self._add([Wanted(Path(chosen), source="folder")])
+
+    def _add_sample(self) -> None:
+        try:
+            added = self._library.add_sample()
+        except WorkbenchError as error:
+            self._report(error)
+            return
+        self._added(added)
+        self._finished(0 if added.already_known else 1, 1 if added.already_known else 0, 0)
+
+    def _scan(self) -> None:
+        from ui.panels.models.scan_dialog import ScanDialog
+
+        extra = self._context.session.settings.load().extra_model_folders
+        dialog = ScanDialog(self._library.known_paths(), extra, self)
+        if dialog.exec() == ScanDialog.DialogCode.Accepted:
+            self._add(dialog.wanted())
+
+    def _open_hub(self) -> None:
+        from ui.panels.models.hub_dialog import HubDialog
+
+        dialog = HubDialog(self._context, self._estimate, self)
+        dialog.exec()
+
+    def _added(self, added: Added) -> None:
+        self._last_added = added.record.id
+        if added.looks_like is not None and not added.already_known:
+            self._context.message.emit(
+                "info", f"“{added.record.name}” looks like a copy of “{added.looks_like.name}”."
+            )
+
+    def _failed(self, wanted: Wanted, error: WorkbenchError) -> None:
+        self._failures.append(
+            str(error) if wanted.path.name in str(error) else f"{wanted.path.name}: {error}"
+        )
+
+    def _finished(self, added: int, known: int, failed: int) -> None:
+        self.refresh()
+        if self._last_added:
+            self.table.choose(self._last_added)
+        if added:
+            self._context.message.emit(
+                "good", "1 model was added." if added == 1 else f"{added} models were added."
+            )
+        elif known:
+            what = (
+                "It is in the library already." if known == 1 else f"All {known} are in the library already."
+            )
+            self._context.message.emit("info", what)
+        if failed:
+            more = f" And {failed - 1} more could not be added." if failed > 1 else ""
+            self._context.message.emit("bad", f"{self._failures[0]}{more}")
+        if added:
+            self._context.models_changed.emit()
+
+    # ------------------------------------------------------------------ changing
+
+    def _change(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except WorkbenchError as error:
+            self._report(error)
+        self.refresh()
+
+    def _optimize(self, record: ModelRecord | None) -> None:
+        if record is not None:
+            self._context.open_page.emit("optimize", record.id)
+
+    def _show_in_folder(self, record: ModelRecord | None) -> None:
+        if record is None:
+            return
+        if sys.platform == "win32":
+            QProcess.startDetached("explorer", ["/select,", str(record.path)])
+        elif sys.platform == "darwin":
+            QProcess.startDetached("open", ["-R", str(record.path)])
+        else:
+            folder = record.path if record.path.is_dir() else record.path.parent
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+    def _remove(self, records: list[ModelRecord]) -> None:
+        try:
+            removals = [(record, self._library.removal(record.id)) for record in records]
+        except WorkbenchError as error:
+            self._report(error)
+            return
+        if not removals or DeleteDialog(removals, self).exec() != DeleteDialog.DialogCode.Accepted:
+            return
+        back = 0
+        for record, _ in removals:
+            try:
+                back += self._library.remove(record.id)
+            except WorkbenchError as error:
+                self._report(error)
+        self.refresh()
+        self._context.models_changed.emit()
+        self._context.message.emit(
+            "good", f"{format.bytes(back)} came back." if back else "Removed from the list."
+        )
+
+    def _locate(self, record: ModelRecord | None) -> None:
+        if record is None:
+            return
+        if record.format == "gguf":
+            chosen, _ = QFileDialog.getOpenFileName(self, f"Where is {record.name}?", "", "GGUF (*.gguf)")
+        else:
+            chosen = QFileDialog.getExistingDirectory(self, f"Where is {record.name}?")
+        if chosen:
+            self._change(lambda: self._library.relocate(record.id, Path(chosen)))
+
+    def _follow_link(self, what: str, id: str) -> None:
+        if what == "model":
+            self.open(id)
+        else:
+            self._context.open_page.emit("jobs", id)
+
+    def _show_disk_use(self) -> None:
+        from ui.panels.models.disk_dialog import DiskDialog
+
+        dialog = DiskDialog(self._context.theme, self._library.disk_use(), self.tree.all_records(), self)
+        dialog.exec()
+        if dialog.chosen is not None:
+            self.open(dialog.chosen.id)
+
+    def _show_menu(self, place: QPoint) -> None:
+        if self.table.current() is None:
+            return
+        menu = QMenu(self)
+        for action in self._row_actions:
+            menu.addAction(action)
+        menu.exec(place)
+
+    def _copy(self, what: str) -> None:
+        record = self.table.current()
+        if record is not None:
+            QGuiApplication.clipboard().setText(str(record.path) if what == "path" else record.sha256 or "")
+
+    def _report(self, error: WorkbenchError) -> None:
+        self._context.message.emit("bad", str(error))
+
+    # ------------------------------------------------------------------ building
+
+    def _build(self) -> None:
+        self._last_added = ""
+        title = QLabel(self.title)
+        title.setProperty("role", "title")
+        self._summary = QLabel()
+        self._summary.setProperty("role", "second")
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search models")
+        self.search.setAccessibleName("Search models")
+        self.search.setClearButtonEnabled(True)
+        self.search.setFixedWidth(240)
+        disk = QPushButton("Disk use")
+        disk.setAccessibleName("Show where the disk space goes")
+        disk.clicked.connect(self._show_disk_use)
+        self.add_button = QPushButton("Add model")
+        self.add_button.setProperty("variant", "primary")
+        self.add_button.setAccessibleName("Add a model")
+        self.add_menu = QMenu(self)
+        self.add_button.setMenu(self.add_menu)
+        self._tools = QWidget()
+        tools = QHBoxLayout(self._tools)
+        tools.setContentsMargins(0, 0, 0, 0)
+        tools.setSpacing(8)
+        for widget in (self.search, disk, self.add_button):
+            tools.addWidget(widget)
+        head = QHBoxLayout()
+        head.setSpacing(14)
+        head.addWidget(title)
+        head.addWidget(self._summary)
+        head.addStretch(1)
+        head.addWidget(self._tools)
+        self._stack = QStackedWidget()
+        self._columns = self._build_columns()
+        self._stack.addWidget(self._columns)
+        self._stack.addWidget(self.welcome)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(24, 20, 24, 20)
+        layout.setSpacing(16)
+        layout.addLayout(head)
+        layout.addWidget(self._stack, 1)
+
+    def _build_columns(self) -> QWidget:
+        card = QFrame()
+        card.setProperty("card", "true")
+        inside = QVBoxLayout(card)
+        inside.setContentsMargins(6, 6, 6, 6)
+        self._lists = QStackedWidget()
+        self._lists.addWidget(self.table)
+        self._lists.addWidget(
+            EmptyState(
+                "search", "Nothing matches", "No model has all of these words in its name, type or tags.", []
+            )
+        )
+        inside.addWidget(self._lists)
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter.setHandleWidth(12)
+        splitter.setChildrenCollapsible(False)
+        card.setMinimumWidth(380)
+        self.detail.setMinimumWidth(372)
+        splitter.addWidget(card)
+        splitter.addWidget(self.detail)
+        splitter.setStretchFactor(0, 1)
+        splitter.setStretchFactor(1, 0)
+        splitter.setSizes([900, _DETAIL_WIDTH])
+        return splitter
+
+    def _make_actions(self) -> None:
+        self._actions: list[QAction] = []
+        for text, keys, way in (
+            ("Add a file…", "Ctrl+O", "file"),
+            ("Add a folder…", "Ctrl+Shift+O", "folder"),
+            ("Find on this computer…", "", "scan"),
+            ("Download from the hub…", "Ctrl+D", "hub"),
+            ("Add the sample model", "", "sample"),
+        ):
+            self.add_menu.addAction(self._action(text, keys, lambda way=way: self.add_by(way)))
+        self._row_actions = [
+            self._action("Optimize the model", "", lambda: self._optimize(self.table.current())),
+            self._action("Rename the model", "", self._rename_current),
+            self._action("Show in folder", "", lambda: self._show_in_folder(self.table.current())),
+            self._action("Copy its path", "", lambda: self._copy("path")),
+            self._action("Copy its sha256", "", lambda: self._copy("hash")),
+            self._action("Delete the model…", "", lambda: self._remove(self.table.chosen())),
+        ]
+        self._action("Search models", "Ctrl+F", self.search.setFocus)
+        self._action("Disk use", "", self._show_disk_use)
+
+    def _action(self, text: str, keys: str, call: Callable[[], object]) -> QAction:
+        action = QAction(text, self)
+        if keys:
+            action.setShortcut(QKeySequence(keys))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        action.triggered.connect(lambda _on=False: call())
+        self.addAction(action)
+        self._actions.append(action)
+        return action
+
+    def _rename_current(self) -> None:
+        record = self.table.current()
+        if record is not None:
+            self.table.rename(record.id)
+
+    def _connect(self) -> None:
+        context, detail, library = self._context, self.detail, self._library
+        context.models_changed.connect(self._models_changed)
+        context.hashed.connect(self._take_hashes)
+        context.reading.connect(self._take_reading)
+        self.search.textChanged.connect(self._search_changed)
+        self.live.changed.connect(self.tree.touch)
+        self.table.chosen_changed.connect(self._show_chosen)
+        self.table.opened.connect(self._optimize)
+        self.table.menu_wanted.connect(self._show_menu)
+        self.table.removal_wanted.connect(lambda: self._remove(self.table.chosen()))
+        self.tree.rename_wanted.connect(lambda id, name: self._change(lambda: library.rename(id, name)))
+        self.queue.added.connect(self._added)
+        self.queue.failed.connect(self._failed)
+        self.queue.finished.connect(self._finished)
+        self.welcome.way_chosen.connect(self.add_by)
+        detail.optimize_wanted.connect(self._optimize)
+        detail.rename_wanted.connect(lambda record: self.table.rename(record.id))
+        detail.show_wanted.connect(self._show_in_folder)
+        detail.remove_wanted.connect(lambda record: self._remove([record]))
+        detail.locate_wanted.connect(self._locate)
+        detail.link_wanted.connect(self._follow_link)
+        detail.tags_edited.connect(lambda id, tags: self._change(lambda: library.set_tags(id, tags)))
+        detail.notes_edited.connect(lambda id, notes: self._change(lambda: library.set_notes(id, notes)))
