@@ -87,8 +87,8 @@ class Trial:
         """Kill a worker, again where it is tried once more; let the job end, and resume it."""
         with Session.open(self.home, supervise=True) as session:
             job = self.submit(session)
-            for _ in range(2):
-                self.poll(session, lambda: session.board.get(job.id).state != "queued")
+            for attempt in (1, 2):
+                self.poll(session, lambda: self.has_begun(session, job, attempt))  # noqa: B023 - called at once
                 self.tick.wait(self.chance.uniform(0, LONGEST_S))
                 self.kill(session.board.get(job.id).pid)
             self.rest(session, job)
@@ -151,6 +151,11 @@ class Trial:
             if str(self.home.root) in words and process.info["status"] != psutil.STATUS_ZOMBIE:
                 found.append(words)
         return found
+
+    def has_begun(self, session: Session, job: JobRecord, attempt: int) -> bool:
+        """Whether a job's worker was started so often, or the job rests before that."""
+        now = session.board.get(job.id)
+        return is_resting(now.state) or (now.state == "running" and now.attempts >= attempt)
 
     def submit(self, session: Session) -> JobRecord:
         library = session.library
