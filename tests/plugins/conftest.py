@@ -1,0 +1,65 @@
+"""Runs a shipped plugin as its users do: the script of a job, in a worker of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workbench.jobs.events import Artifact, Error, EventTail, Progress
+from workbench.jobs.script import render
+from workbench.jobs.spec import JobSpec, ModelInput
+
+
+class Ran:
+    """What came of one job."""
+
+    def __init__(self, folder: Path, code: int) -> None:
+        self.folder = folder
+        self.code = code
+        self.events = EventTail(folder / "events.jsonl").read(1 << 26)
+
+    @property
+    def result(self) -> Path:
+        artifact = next(event for event in self.events if isinstance(event, Artifact))
+        return self.folder / artifact.path
+
+    @property
+    def error(self) -> Error:
+        return next(event for event in self.events if isinstance(event, Error))
+
+    @property
+    def progress(self) -> list[Progress]:
+        return [event for event in self.events if isinstance(event, Progress)]
+
+
+@pytest.fixture
+def run_plugin(tmp_path: Path) -> Callable[..., Ran]:
+    """Run an operation on a model to its end."""
+
+    def run(operation: str, model: Path, **params: object) -> Ran:
+        folder = tmp_path / f"job-{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        spec = JobSpec(
+            operation=operation,
+            plugin="plugins." + operation.replace("-", "_"),
+            title=operation,
+            model=ModelInput(name=model.stem),
+            params=params,
+            output_name="made",
+        )
+        (folder / "job.py").write_text(render(spec), encoding="utf-8")
+        words = ["--job-dir", str(folder), "--model", str(model)]
+        for name, value in params.items():
+            if isinstance(value, Path | str) and Path(value).is_absolute():
+                words += ["--set", f"{name}={value}"]
+        with (folder / "log.txt").open("wb") as log:
+            code = subprocess.call(
+                [sys.executable, folder / "job.py", *words], cwd=folder, stdout=log, stderr=subprocess.STDOUT
+            )
+        return Ran(folder, code)
+
+    return run
