@@ -65,6 +65,9 @@ def start_log(home: Home) -> None:
     except OSError:
         # A home that can't be written to is told of when it is opened.
         return
+    for older in list(_logger.handlers):
+        _logger.removeHandler(older)
+        older.close()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     _logger.addHandler(handler)
     _logger.setLevel(logging.INFO)

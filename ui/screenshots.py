@@ -22,9 +22,10 @@ _SIDES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 #: How long a page may take to have everything that it shows, in milliseconds.
 _PATIENCE_MS = 20_000
-#: What plots, estimates and layouts take after that.
+#: What plots, estimates and layouts take after that, and what a new size or new colours take.
 _SETTLE_MS = 900
-_READINGS = 24
+_REDRAW_MS = 200
+_READING_MS = 40
 
 
 def take_all(app: QApplication, theme: Theme, home: Home, folder: Path) -> int:
@@ -55,17 +56,23 @@ def _take_page(app: QApplication, theme: Theme, window: MainWindow, name: str, s
     if name == "optimize" and window.context.session.library.list():
         # The catalogue process takes seconds the first time.
         wait(lambda: page.operations.rowCount() > 0, _PATIENCE_MS)  # type: ignore[attr-defined]
+    _let_be(window, _SETTLE_MS)
     for side in _SIDES:
         theme.set_mode(side)
         for size in SIZES:
             window.resize(size)
-            for _ in range(_READINGS):
-                window.pulse.read_hardware()
-                wait(lambda: False, _SETTLE_MS // _READINGS)
+            _let_be(window, _REDRAW_MS)
             file = stem.with_name(f"{stem.name}-{side}-{size.width()}x{size.height()}.png")
             window.grab().save(str(file))
             print(file)  # noqa: T201 - what the command is for
     app.processEvents()
+
+
+def _let_be(window: MainWindow, milliseconds: int) -> None:
+    """Let the window settle, with the machine's counters on top going on."""
+    for _ in range(milliseconds // _READING_MS):
+        window.pulse.read_hardware()
+        wait(lambda: False, _READING_MS)
 
 
 def wait(done: Callable[[], bool], at_most_ms: int) -> bool:

@@ -13,8 +13,8 @@ def style_sheet(tokens: Tokens) -> str:
     names = {name: getattr(tokens, name) for name in Tokens.__slots__}
     side = "dark" if tokens.is_dark else "light"
     pictures = {
-        f"{name}_picture": (STYLE / f"{name}-{side}.svg").as_posix()
-        for name in ("check", "dash", "dot", "down", "up", "right", "close")
+        f"{name.replace('-', '_')}_picture": (STYLE / f"{name}-{side}.svg").as_posix()
+        for name in ("check", "dash", "dot", "down", "down-on", "up", "right", "close")
     }
     return "\n".join(Template(part).substitute(names | pictures) for part in _PARTS)
 
@@ -96,6 +96,7 @@ QPushButton[chip="true"] { padding: 2px 8px; font-size: 12px; border-radius: 9px
 QPushButton[chip="true"]:focus { padding: 1px 7px; }
 QPushButton::menu-indicator { image: url("$down_picture"); width: 12px; height: 12px;
     subcontrol-origin: padding; subcontrol-position: right center; right: 7px; }
+QPushButton[variant="primary"]::menu-indicator { image: url("$down_on_picture"); }
 QPushButton[menu="true"] { padding-right: 24px; }
 QToolButton { padding: 5px 10px; min-height: 17px; }
 QToolButton:focus { padding: 4px 9px; }
@@ -163,7 +164,7 @@ QComboBox QAbstractItemView {
     selection-background-color: $accent_soft; selection-color: $text;
 }
 QComboBox QAbstractItemView::item { min-height: 26px; padding: 0 6px; border-radius: 6px; }
-QSpinBox, QDoubleSpinBox { padding: 6px 22px 6px 0; min-height: 14px; }
+QSpinBox, QDoubleSpinBox { padding: 6px 22px 6px 0; min-height: 18px; max-height: 18px; }
 QSpinBox:focus, QDoubleSpinBox:focus { padding: 5px 21px 5px 0; }
 QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button {
     border: none; background: transparent; width: 20px; subcontrol-origin: border; height: 13px;

@@ -49,6 +49,7 @@ class JobPlots(QWidget):
         self.other = TimePlot(theme, "Other", "", first_colour=_COLOURS["other"])
         self.chooser = CalmComboBox()
         self.chooser.setAccessibleName("What the large plot shows")
+        self.chooser.setMinimumContentsLength(24)
         self.chooser.currentIndexChanged.connect(self._choose)
         self.other.replace_heading(self.chooser)
         self._plots = (self.throughput, self.memory, self.other)

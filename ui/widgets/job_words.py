@@ -127,11 +127,11 @@ class TimeLeft:
 
 
 def time_left_text(seconds: float | None) -> str:
-    """Time left in words, rounded to what an estimate is worth: `12 s`, `6 min`, `2 h 10 min`."""
+    """Time left, rounded to what an estimate is worth: `under 10 s`, `15 s`, `6 min`, `2 h 10 min`."""
     if seconds is None:
         return "—"
     if seconds < 10:
-        return "a few seconds"
+        return "under 10\u202fs"
     if seconds < 60:
         return f"{round(seconds / 5) * 5:.0f}\u202fs"
     return format.duration(round(seconds / 60) * 60 if seconds < 7200 else round(seconds / 600) * 600)

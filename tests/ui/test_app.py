@@ -1,0 +1,112 @@
+"""The start of the window: what the person is told where it can't begin, and that it begins."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QPushButton
+
+from ui import app as start
+from ui.crash import MessageDialog, Uncaught, log_file, start_log
+from ui.single_instance import FirstInstance
+from workbench.home import Home
+from workbench.session import Session
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[MessageDialog]:
+    """Every message that would have been shown, answered with Close."""
+    shown: list[MessageDialog] = []
+
+    def close(dialog: MessageDialog) -> int:
+        shown.append(dialog)
+        return 0
+
+    monkeypatch.setattr(MessageDialog, "exec", close)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    return shown
+
+
+def test_a_home_that_a_command_works_on_is_explained(
+    home: Home, told: list[MessageDialog], qapp: QApplication
+) -> None:
+    with Session.open(home, supervise=True):
+        code = start.main(["--home", str(home.root)])
+
+    assert code != 0
+    assert str(home.root) in told[0].bar.accessibleName()
+    assert "--home" in told[0].bar.accessibleName()
+
+
+def test_a_second_start_offers_to_show_the_first_window(
+    home: Home, told: list[MessageDialog], qapp: QApplication
+) -> None:
+    with Session.open(home, supervise=True):
+        first = FirstInstance(home)
+        code = start.main(["--home", str(home.root)])
+        first.close()
+
+    assert code == 0
+    assert "Show that window" in [button.text() for button in told[0].findChildren(QPushButton)]
+
+
+def test_a_damaged_database_is_explained_with_the_details_folded_away(
+    home: Home, told: list[MessageDialog], qapp: QApplication
+) -> None:
+    home.database.write_bytes(b"this is no database at all, whatever its name says" * 40)
+
+    code = start.main(["--home", str(home.root)])
+
+    assert code == 1
+    assert told[0].bar.kind == "bad"
+    assert "Traceback" not in told[0].bar.accessibleName()
+
+
+def test_an_error_that_nobody_caught_is_logged_and_told_once(
+    home: Home, told: list[MessageDialog], qapp: QApplication
+) -> None:
+    start_log(home)
+    hook = Uncaught(home)
+
+    for _ in range(2):
+        try:
+            raise RuntimeError("the moon is in the wrong phase")
+        except RuntimeError as error:
+            hook(type(error), error, error.__traceback__)
+        qapp.processEvents()
+
+    assert len(told) == 1
+    assert "wrong phase" in told[0].bar.details
+    assert "wrong phase" in log_file(home).read_text(encoding="utf-8")
+
+
+def test_every_page_is_drawn_light_and_dark_at_two_sizes(tmp_path: Path, tiny_gguf: Path) -> None:
+    root = tmp_path / "home"
+    with Session.open(Home(root), supervise=False) as session:
+        session.library.add(tiny_gguf)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "ui", "--home", str(root), "--screenshots", str(tmp_path / "pictures")],
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+        cwd=Path(start.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    pictures = {each.stem: QImage(str(each)) for each in (tmp_path / "pictures").glob("*.png")}
+    for page in ("models", "optimize", "jobs", "settings", "empty-models"):
+        for side in ("light", "dark"):
+            for width, height in ((1280, 800), (1920, 1080)):
+                picture = pictures[f"{page}-{side}-{width}x{height}"]
+                assert (picture.width(), picture.height()) == (width, height)
+                ground = picture.pixelColor(width - 8, height // 2)
+                assert (ground.lightness() < 128) == (side == "dark"), f"{page} {side}"
+    assert not (root / "window.ini").exists()
