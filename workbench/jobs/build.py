@@ -60,7 +60,7 @@ def make_spec(
     checked = validate(entry.fields, values)
     label = entry.result_label(checked)
     output_name = file_name(f"{_stem(model)}-{label}" if model is not None else label)
-    title = f"{entry.title}: {model.name} → {label}" if model is not None else f"{entry.title} {label}"
+    title = f"{entry.title} ({label}): {model.name}" if model is not None else f"{entry.title} {label}"
     return JobSpec(
         operation=entry.name,
         plugin=entry.plugin,

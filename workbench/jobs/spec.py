@@ -39,7 +39,7 @@ class JobSpec(BaseModel):
         operation: The operation's name.
         plugin: Where it comes from: a module (`plugins.gguf_quantize`), or `file:NAME.py` for a single
             file in the person's plugins folder.
-        title: What lists call the job, for example `Quantize SmolLM2-135M to Q4_K_M`.
+        title: What lists call the job, for example `Quantize (Q4_K_M): SmolLM2-135M`.
         model: The input; None for operations that make a model from nothing.
         params: Checked parameter values as JSON.
         seed: The seed of every random choice.

@@ -74,6 +74,7 @@ def job_row(store: Store, id: str, state: str, model: ModelRecord | None) -> Non
                 position=1.0,
                 model_id=model.id if model else None,
                 created_at=1.0,
+                queued_at=1.0,
             )
         )
 
@@ -295,7 +296,8 @@ def test_ten_thousand_models_are_listed_whole(library: Library, store: Store, tm
         )
 
     assert len(library.list()) == 10_001
-    assert len(library.list("model 999")) == 11
+    # 999, 1999 to 8999, and 9990 to 9999.
+    assert len(library.list("model 999")) == 1 + 8 + 10
     assert library.get("Model 77").id == "m0000077"
 
 
