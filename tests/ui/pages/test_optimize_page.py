@@ -170,6 +170,9 @@ def test_values_are_kept_while_one_looks_at_another_operation(
 def _open(page: OptimizePage, argument: object, qtbot: QtBot) -> None:
     """Show the page as the window does; the catalogue process takes seconds the first time."""
     page.show()
+    # Keys reach the shortcuts of an active window alone.
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
     qtbot.waitUntil(lambda: page.operations.rowCount() > 0, timeout=60_000)
     if argument is not None:
         page.open(argument)
