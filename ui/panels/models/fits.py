@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from ui import format as show
 from ui.panels.models.facts import Fact, FactGrid
 from ui.theme import Theme
+from ui.widgets.badge import Badge
+from ui.widgets.form_inputs import CalmSpinBox
 from ui.widgets.model_words import fit_line, place_line
 from workbench.library.fit import FitEstimate, FitPlace
 from workbench.model import ModelFacts
@@ -39,12 +41,12 @@ class FitsPanel(QWidget):
         self.context.setMinimumContentsLength(5)
         self.context.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.context.currentIndexChanged.connect(self.refresh)
-        self.batch = QSpinBox(self)
+        self.batch = CalmSpinBox(self)
         self.batch.setRange(1, _MAX_BATCH)
         self.batch.setAccessibleName("Sequences at once")
         self.batch.setMinimumWidth(72)
         self.batch.valueChanged.connect(self.refresh)
-        self._verdict = QLabel(self)
+        self._verdict = Badge("", "neutral", self)
         self._grid = FactGrid(self)
         self._places = QVBoxLayout()
         self._places.setSpacing(8)
@@ -81,9 +83,7 @@ class FitsPanel(QWidget):
         estimate = self._estimate(self._facts, self.context.currentData(), self.batch.value())
         text, tone = fit_line(estimate)
         self._verdict.setText(text[:1].upper() + text[1:])
-        self._verdict.setProperty("badge", tone)
-        self._verdict.style().unpolish(self._verdict)
-        self._verdict.style().polish(self._verdict)
+        self._verdict.set_tone(tone)
         self._grid.set_facts(_facts_of(estimate, self._facts))
         self._show_places(estimate)
 
