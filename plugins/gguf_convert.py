@@ -47,6 +47,7 @@ class GgufConvertParams(Params):
     excludes=("mlx-quantize",),
     label="{type}",
     resumable=True,
+    restarts=True,
 )
 def gguf_convert(job: JobContext, model: Model, params: GgufConvertParams) -> Path:
     """Write a safetensors model as one GGUF file, for llama.cpp and everything built on it.

@@ -45,6 +45,7 @@ class GgufDequantizeParams(Params):
     before=("gguf-convert", "mlx-quantize"),
     label="{type}",
     resumable=True,
+    restarts=True,
 )
 def gguf_dequantize(job: JobContext, model: Model, params: GgufDequantizeParams) -> Path:
     """Unpack a GGUF model into a safetensors folder that transformers, PEFT and MLX read.

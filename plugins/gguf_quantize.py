@@ -84,6 +84,7 @@ class GgufQuantizeParams(Params):
     excludes=("mlx-quantize",),
     label="{type}",
     resumable=True,
+    restarts=True,
 )
 def gguf_quantize(job: JobContext, model: Model, params: GgufQuantizeParams) -> Path:
     """Store the weights of a GGUF model in fewer bits, with llama.cpp's own quantizer.

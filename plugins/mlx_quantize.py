@@ -72,6 +72,7 @@ class MlxQuantizeParams(Params):
     excludes=("gguf-convert", "gguf-quantize"),
     label="MLX-{mode}-{bits}",
     resumable=True,
+    restarts=True,
 )
 def mlx_quantize(job: JobContext, model: Model, params: MlxQuantizeParams) -> Path:
     """Store the weights of a safetensors model in fewer bits, as MLX reads them on Apple silicon.

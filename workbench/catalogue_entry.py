@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from workbench.conditions import Condition
-from workbench.model import ModelFacts, ModelFormat
+from workbench.model import FORMAT_TITLES, ModelFacts, ModelFormat
 from workbench.params import FieldSpec
 from workbench.plugin import Backend, Needs
 
@@ -41,6 +41,7 @@ class OperationEntry(BaseModel):
     label: str
     origin: str
     resumable: bool
+    restarts: bool
     api_version: str
     fields: tuple[FieldSpec, ...]
     plugin: str
@@ -52,7 +53,9 @@ class OperationEntry(BaseModel):
         if self.input is None:
             return ("It makes a model from nothing.",)
         if facts.format != self.input:
-            return (f"It takes {self.input} models, and this one is {facts.format}.",)
+            return (
+                f"It takes {FORMAT_TITLES[self.input]} models; this one is {FORMAT_TITLES[facts.format]}.",
+            )
         values = facts.model_dump()
         return tuple(
             condition.otherwise or f"It needs {condition.name} {condition.test} {condition.value}."

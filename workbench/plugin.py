@@ -182,6 +182,7 @@ class Operation(BaseModel):
     label: str
     origin: str
     resumable: bool
+    restarts: bool
     api_version: str
     params: type[Params]
     run: Run
@@ -208,6 +209,7 @@ def operation(
     label: str = "",
     origin: str = "",
     resumable: bool = False,
+    restarts: bool = False,
 ) -> Callable[[_F], _F]:
     """Declare a function as an operation.
 
@@ -231,7 +233,9 @@ def operation(
             for example `{type}`; the operation's name where empty.
         origin: Where the result comes from, for an operation without an input: a format string over the
             parameters, for example `hf:{repo}`.
-        resumable: Whether it can go on from `job.checkpoints` after it was interrupted or paused.
+        resumable: Whether it can go on after it was interrupted or paused, with the same result in the end.
+        restarts: Whether going on means beginning anew, because its backend can't be left in between; false
+            where it goes on from `job.checkpoints`.
 
     Raises:
         PluginError: The function's signature or a parameter's type is not one that can be offered.
@@ -259,6 +263,7 @@ def operation(
             label=label,
             origin=origin,
             resumable=resumable,
+            restarts=restarts,
             api_version=API_VERSION,
             params=_params_type(function, name, takes_model=input is not None),
             run=function,

@@ -167,7 +167,7 @@ class JobDetail(QWidget):
                 rows.insert(1, ("Model", f"{spec.model.name} · {spec.model.path}"))
             rows += [
                 ("Output", f"{spec.output_name} ({spec.output_format or 'no model'})"),
-                ("Can go on from a checkpoint", spec.resumable),
+                ("Goes on from a checkpoint", spec.resumable and not spec.restarts),
                 ("Written by Tenfold", spec.tenfold_version or "unknown"),
             ]
         self._parameters.set_rows(rows)
@@ -186,7 +186,7 @@ class JobDetail(QWidget):
             self._buttons["resume"].hide()
         self._buttons["pause"].setToolTip(
             "Gives its memory back and goes on from its checkpoint later"
-            if resumable
+            if resumable and self._spec is not None and not self._spec.restarts
             else "Gives its memory back; this operation begins again when it is resumed"
         )
         at_rest = job.state not in ("queued", "running")

@@ -153,7 +153,8 @@ class OptimizePlan(QFrame):
         self._set(
             "runs", " · ".join(part for part in (_MODULES.get(entry.backend, ("", ""))[1], slot) if part)
         )
-        self._set("resume", "goes on where it stopped" if entry.resumable else "begins again")
+        goes_on = entry.resumable and not entry.restarts
+        self._set("resume", "goes on where it stopped" if goes_on else "begins anew, same result")
         self._show_notice(entry, obstacles, size, free)
 
     def _show_notice(

@@ -73,6 +73,7 @@ def make_spec(
         output_format=entry.output,
         result_source=entry.result_origin(checked),
         resumable=entry.resumable,
+        restarts=entry.restarts,
         backend=entry.backend,
         tenfold_version=__version__,
         api_version=entry.api_version,

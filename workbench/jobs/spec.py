@@ -47,7 +47,8 @@ class JobSpec(BaseModel):
         output_name: The result's name without ending.
         output_format: The format of the model it makes; None where it makes none.
         result_source: Where the result comes from, for example `hf:org/name`; empty where from a model.
-        resumable: Whether it can go on from its checkpoints.
+        resumable: Whether it can go on after a pause.
+        restarts: Whether going on means beginning anew, with the same result.
         backend: The extra that the worker needs; for the script's requirements.
         tenfold_version: The version that wrote it.
         api_version: The plugin surface it was made for.
@@ -66,6 +67,7 @@ class JobSpec(BaseModel):
     output_format: str | None = None
     result_source: str = ""
     resumable: bool = False
+    restarts: bool = False
     backend: str = ""
     tenfold_version: str = ""
     api_version: str = API_VERSION
