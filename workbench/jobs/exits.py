@@ -51,11 +51,11 @@ def words(code: int | None) -> str:
     """
     if code is None:
         return "Its process is gone: the machine went down, or it was killed while no window was open."
+    if code & 0xFFFFFFFF in _WINDOWS_WORDS:
+        return _WINDOWS_WORDS[code & 0xFFFFFFFF]
     if code < 0:
         name = _signal_name(-code)
         return _SIGNAL_WORDS.get(name, f"It was ended by the signal {name}.")
-    if code & 0xFFFFFFFF in _WINDOWS_WORDS:
-        return _WINDOWS_WORDS[code & 0xFFFFFFFF]
     if code > 128 and _signal_name(code - 128) in _SIGNAL_WORDS:
         return _SIGNAL_WORDS[_signal_name(code - 128)]
     if code == DONE:
