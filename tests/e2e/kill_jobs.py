@@ -115,14 +115,12 @@ class Trial:
         """What is not as it must be, now that nothing is at work."""
         faults = [f"orphan process: {words}" for words in self.orphans()]
         with Session.open(self.home, supervise=False) as session:
-            for model in session.library.list():
-                if model.id == self.model.id:
-                    continue
-                facts = inspect(model.path)
-                if content_hash(model.path, facts.files) != model.sha256:
-                    faults.append(f"{model.path} is not what the library says")
             for job in session.board.list(limit=3):
                 faults += self.faults_of(job)
+                if job.result_model_id is not None:
+                    model = session.library.get(job.result_model_id)
+                    if content_hash(model.path, inspect(model.path).files) != model.sha256:
+                        faults.append(f"{model.path} is not what the library says")
         return faults
 
     def faults_of(self, job: JobRecord) -> list[str]:

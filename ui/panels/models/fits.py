@@ -132,7 +132,7 @@ def contexts(longest: int | None) -> list[int]:
 def error_line(estimate: FitEstimate) -> str:
     """`±6 % over 41 loads`: how far off the estimates for this architecture and engine were."""
     if estimate.error_fraction is None or not estimate.loads:
-        return "not measured yet on this machine"
+        return "not measured here yet"
     loads = "1 load" if estimate.loads == 1 else f"{show.count(estimate.loads)} loads"
     return f"±{max(estimate.error_fraction * 100, 1):.0f} % over {loads}"
 
