@@ -19,6 +19,7 @@ from workbench.plugin import (
     Params,
     Search,
     WorkbenchError,
+    fact,
     operation,
 )
 
@@ -80,6 +81,13 @@ class GgufQuantizeParams(Params):
     input="gguf",
     output="gguf",
     backend="llama",
+    advised=(
+        fact("bits_per_weight").at_least(
+            15,
+            otherwise="Its weights are quantized already. Convert it to safetensors and back to an F16 GGUF "
+            "first, or allow requantizing.",
+        ),
+    ),
     after=("gguf-convert",),
     excludes=("mlx-quantize",),
     label="{type}",

@@ -47,7 +47,7 @@ class _Cache(BaseModel):
 
 @dataclass(frozen=True)
 class CatalogueContents:
-    """All operations, in the order of their groups and titles, and the plugins that offer none."""
+    """All operations, gathered by group, and the plugins that offer none."""
 
     operations: tuple[OperationEntry, ...]
     failures: tuple[PluginFailure, ...]
@@ -148,7 +148,10 @@ class Catalogue:
                     failures.append(PluginFailure(plugin=plugin.name, source=plugin.source, reason=reason))
                 else:
                     operations[each.name] = each
-        ordered = sorted(operations.values(), key=lambda each: (each.group, each.title))
+        # What people come for stands first; conversions serve it.
+        ordered = sorted(
+            operations.values(), key=lambda each: (each.group != "Quantize", each.group, each.title)
+        )
         return CatalogueContents(tuple(ordered), tuple(failures))
 
     def _read_cache(self) -> _Cache:

@@ -34,6 +34,7 @@ class OperationEntry(BaseModel):
     needs: Needs
     backend: Backend
     applies: tuple[Condition, ...]
+    advised: tuple[Condition, ...]
     before: tuple[str, ...]
     after: tuple[str, ...]
     excludes: tuple[str, ...]
@@ -62,6 +63,11 @@ class OperationEntry(BaseModel):
             for condition in self.applies
             if not condition.holds(values)
         )
+
+    def cautions(self, facts: ModelFacts) -> tuple[str, ...]:
+        """What to think of before the operation is used on a model; empty where nothing speaks against it."""
+        values = facts.model_dump()
+        return tuple(condition.otherwise for condition in self.advised if not condition.holds(values))
 
     def result_label(self, params: Mapping[str, Any]) -> str:
         """How the result is named after its parent, for example `Q4_K_M`; a hidden parameter says nothing."""

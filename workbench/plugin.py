@@ -175,6 +175,7 @@ class Operation(BaseModel):
     needs: Needs
     backend: Backend
     applies: tuple[Condition, ...]
+    advised: tuple[Condition, ...]
     before: tuple[str, ...]
     after: tuple[str, ...]
     excludes: tuple[str, ...]
@@ -202,6 +203,7 @@ def operation(
     needs: Needs = "cpu",
     backend: Backend = "",
     applies: tuple[Condition, ...] = (),
+    advised: tuple[Condition, ...] = (),
     before: tuple[str, ...] = (),
     after: tuple[str, ...] = (),
     excludes: tuple[str, ...] = (),
@@ -225,6 +227,7 @@ def operation(
         needs: The slot that it takes up.
         backend: The extra of Tenfold that must be installed.
         applies: Conditions on the model's facts; each says why it is not met.
+        advised: Conditions that are not needed but better met; each says what to think of otherwise.
         before: Operations that this one must come before in a recipe.
         after: Operations that this one must come after.
         excludes: Operations that can't stand in one recipe with this one.
@@ -256,6 +259,7 @@ def operation(
             needs=needs,
             backend=backend,
             applies=applies,
+            advised=advised,
             before=before,
             after=after,
             excludes=excludes,

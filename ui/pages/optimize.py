@@ -40,6 +40,8 @@ _SETTLE_MS = 120
 
 _LEFT_WIDTH = 268
 _RIGHT_WIDTH = 300
+#: Wider fields than this are no easier to read.
+_FORM_WIDTH = 860
 
 
 class OptimizePage(QWidget):
@@ -193,6 +195,7 @@ class OptimizePage(QWidget):
             self._form.setParent(None)
             self._form.deleteLater()
         self._form = ParamsForm(entry.fields)
+        self._form.setMaximumWidth(_FORM_WIDTH)
         kept = self._kept_values.get(entry.name)
         if kept is not None:
             self._form.set_values(kept)

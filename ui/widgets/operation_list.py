@@ -28,11 +28,12 @@ _Index = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True, slots=True)
 class OperationRow:
-    """One row: a heading, an operation with what stands against it, or a plugin that failed."""
+    """One row: a heading, an operation with what stands or speaks against it, or a plugin that failed."""
 
     heading: str = ""
     entry: OperationEntry | None = None
     obstacles: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
     failure: PluginFailure | None = None
 
 
@@ -54,10 +55,14 @@ class OperationListModel(QAbstractListModel):
         """Judge each operation by a model's facts; without a model none stands against any."""
         rows: list[OperationRow] = []
         offered = [entry for entry in operations if entry.input is not None]
-        for group in sorted({entry.group for entry in offered}):
+        for group in dict.fromkeys(entry.group for entry in offered):
             rows.append(OperationRow(heading=group))
             judged = [
-                OperationRow(entry=entry, obstacles=entry.obstacles(facts) if facts is not None else ())
+                OperationRow(
+                    entry=entry,
+                    obstacles=entry.obstacles(facts) if facts is not None else (),
+                    cautions=entry.cautions(facts) if facts is not None else (),
+                )
                 for entry in offered
                 if entry.group == group
             ]
@@ -87,10 +92,13 @@ class OperationListModel(QAbstractListModel):
         )
 
     def first_usable(self) -> int:
-        return next(
-            (number for number, row in enumerate(self._rows) if row.entry is not None and not row.obstacles),
-            -1,
-        )
+        """The row to begin with: one that nothing speaks against, else one that works at all; -1 for none."""
+        usable = [
+            (bool(row.cautions), number)
+            for number, row in enumerate(self._rows)
+            if row.entry is not None and not row.obstacles
+        ]
+        return min(usable, default=(False, -1))[1]
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         return 0 if parent.isValid() else len(self._rows)

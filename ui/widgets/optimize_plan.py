@@ -145,7 +145,7 @@ class OptimizePlan(QFrame):
         self._set("from", f"{model_name} · {format.bytes(source_bytes)}" if model_name else "no model chosen")
         self._set("format", f"{made} model" if entry.output else made)
         size = estimated_bytes(entry.fields, values, facts)
-        share = f" ({size / source_bytes:.0%} of it)".replace("%", "\u202f%") if size and source_bytes else ""
+        share = f" · {size / source_bytes:.0%}".replace("%", "\u202f%") if size and source_bytes else ""
         self._set("size", f"about {format.bytes(size)}{share}" if size else "known when it is made")
         free = shutil.disk_usage(self._folder).free
         self._set("free", format.bytes(free))
@@ -155,16 +155,23 @@ class OptimizePlan(QFrame):
         )
         goes_on = entry.resumable and not entry.restarts
         self._set("resume", "goes on where it stopped" if goes_on else "begins anew, same result")
-        self._show_notice(entry, obstacles, size, free)
+        self._show_notice(entry, facts, obstacles, size, free)
 
     def _show_notice(
-        self, entry: OperationEntry, obstacles: tuple[str, ...], size: int | None, free: int
+        self,
+        entry: OperationEntry,
+        facts: ModelFacts | None,
+        obstacles: tuple[str, ...],
+        size: int | None,
+        free: int,
     ) -> None:
         missing = missing_backend(entry.backend)
         usable = True
         if obstacles:
             self.notice.show_message("warn", " ".join(obstacles), "Choose another model or operation.", "")
             usable = False
+        elif facts is not None and (cautions := entry.cautions(facts)):
+            self.notice.show_message("warn", " ".join(cautions), "", "")
         elif missing is not None:
             self.notice.show_message("warn", missing.message, missing.remedy, "")
         elif size is not None and size + _SPARE_BYTES > free:

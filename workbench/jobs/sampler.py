@@ -41,6 +41,7 @@ class Sampler:
         self._process = psutil.Process()
         self._cpu_seconds: dict[int, float] = {}
         self._last = time.monotonic()
+        self._has_rates = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
@@ -74,7 +75,12 @@ class Sampler:
         t = now()
         moment = time.monotonic()
         elapsed = max(moment - self._last, 1e-3)
+        if elapsed < INTERVAL_S / 2 and self._has_rates:
+            # The last look may follow the one before at once: a rate over that would be noise.
+            self._memory_only()
+            return
         self._last = moment
+        self._has_rates = True
         resident, cpu_seconds, pids = self._tree()
         self._emit(Metric(t, "rss_bytes", resident, unit="B"))
         self._emit(Metric(t, "cpu_percent", round(100 * cpu_seconds / elapsed, 1), unit="%"))

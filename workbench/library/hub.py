@@ -144,12 +144,22 @@ class Hub:
         Raises:
             HubError: The hub can't be reached or refuses.
         """
-        from huggingface_hub import HfFileSystem
+        from huggingface_hub import get_session, hf_hub_url
+        from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
+        url = hf_hub_url(repo, name, revision=commit, endpoint=self._endpoint)
+        headers = build_hf_headers(token=self._token or False, library_name="tenfold")
+        content = bytearray()
         with _readable_errors(f"Reading {name} of {repo} on the hub", repo):
-            files = HfFileSystem(endpoint=self._endpoint, token=self._token or False)
-            content = files.cat_file(f"{repo}@{commit}/{name}", start=0, end=size_bytes)
-        return bytes(content)
+            asked = {**headers, "Range": f"bytes=0-{size_bytes - 1}"}
+            with get_session().stream("GET", url, headers=asked, follow_redirects=True) as response:
+                hf_raise_for_status(response)
+                # A server that ignores the range would send the whole file.
+                for block in response.iter_bytes():
+                    content += block
+                    if len(content) >= size_bytes:
+                        break
+        return bytes(content[:size_bytes])
 
     def _api(self) -> HfApi:
         from huggingface_hub import HfApi

@@ -47,6 +47,9 @@ def test_a_start_submits_what_the_form_and_the_plan_say(
 
     page.form.set_values({"type": "Q5_K_M"})  # type: ignore[union-attr]
     qtbot.waitUntil(lambda: "Q5_K_M" in page._plan.name.text())
+    # Shortcuts reach the active window alone, which a busy machine makes one only after a while.
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
     qtbot.keyClick(page, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
 
     qtbot.waitUntil(lambda: len(context.session.board.list()) == 1)
@@ -97,7 +100,7 @@ def test_an_operation_for_another_format_is_dimmed_with_the_reason(
 
     assert row is not None
     assert row.obstacles
-    assert "gguf" in texts(row)[1]
+    assert "GGUF" in texts(row)[1]
     assert not page._plan.start_button.isEnabled()
     assert page._plan.notice.isVisible()
     page._start()
