@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -35,6 +35,7 @@ from workbench.model import ModelFacts
 _MODULE = "workbench.library.hub_query"
 _REPO = Qt.ItemDataRole.UserRole + 1
 _CONTEXT = 4096
+_REPO_HEIGHT = 46
 
 
 class HubDialog(QDialog):
@@ -117,6 +118,7 @@ class HubDialog(QDialog):
             parts = [formats, f"{format.count(repo.downloads)} downloads", repo.licence]
             item = QListWidgetItem(f"{repo.id}\n{' · '.join(part for part in parts if part)}")
             item.setData(_REPO, repo)
+            item.setSizeHint(QSize(0, _REPO_HEIGHT))
             item.setToolTip(f"{repo.id}, changed {repo.updated or 'at an unknown time'}")
             self.repos.addItem(item)
         count = "1 repository" if len(found) == 1 else f"{len(found)} repositories"
@@ -242,6 +244,9 @@ class HubDialog(QDialog):
         self._status.setProperty("role", "caption")
         self.repos = QListWidget()
         self.repos.setAccessibleName("Repositories found")
+        self.repos.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.repos.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.repos.setSpacing(2)
         self._about = QLabel()
         self._about.setProperty("role", "second")
         self._about.setWordWrap(True)
@@ -256,6 +261,7 @@ class HubDialog(QDialog):
         self.choices.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         header = self.choices.horizontalHeader()
         header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column, width in ((1, 100), (2, 90), (3, 140)):
             self.choices.setColumnWidth(column, width)
