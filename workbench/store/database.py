@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +13,16 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session, sessionmaker
 
-from workbench.errors import StoreError
+from workbench.errors import DiskFullError, StoreError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 #: The newest migration. A test holds it against the scripts; stated here so that opening a database
 #: that is up to date, which every start does, need not import Alembic (0.1 s).
 SCHEMA = "0001"
+
+#: Opening writes a page or two, and its log.
+_LEAST_FREE_BYTES = 1 << 20
 
 
 class Store:
@@ -29,6 +33,7 @@ class Store:
 
         Raises:
             StoreError: It is damaged, unreadable, or was written by a newer Tenfold.
+            DiskFullError: There is no room to open it.
         """
         self.path = path
         self._engine = _engine(path)
@@ -36,6 +41,10 @@ class Store:
             _migrate(self._engine, path)
         except (DatabaseError, sqlite3.DatabaseError) as error:
             self._engine.dispose()
+            free = shutil.disk_usage(path.parent).free
+            if free < _LEAST_FREE_BYTES:
+                # SQLite says no more than "disk I/O error"; its file is sound all the same.
+                raise DiskFullError(path, free_bytes=free) from error
             raise StoreError(
                 f"The database {path} can't be opened: {_reason(error)}.",
                 remedy="Move the file away and start again: the jobs and models on disk are found anew.",
