@@ -11,10 +11,6 @@ from workbench.library.load_history import LoadHistory
 from workbench.library.memory_need import Engine, MemoryNeed, engine_of, memory_need
 from workbench.model import ModelFacts
 
-#: How far a raw estimate may be off before anything was measured: the worst of three formats of the sample
-#: model at three sizes was 9 %, and larger models are nearer, as less of them is working memory.
-UNMEASURED_ERROR = 0.10
-
 #: The longest context that is looked for where a header is silent.
 _UNKNOWN_CONTEXT = 32768
 #: A largest context is told to this many tokens.
