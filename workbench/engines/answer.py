@@ -1,4 +1,4 @@
-"""One answer as it grows: chooses its tokens, makes text of them, knows when it is over, keeps its figures."""
+"""One answer as it grows: chooses its tokens, makes text of them, knows its end, keeps its figures."""
 
 from __future__ import annotations
 
@@ -86,6 +86,11 @@ class Answer:
         self._first_at = 0.0
         self._last_at = 0.0
         self._gaps_s: list[float] = []
+
+    @property
+    def tokens_left(self) -> int:
+        """How many more tokens may come; a large number where nothing limits them."""
+        return self._limit - len(self.tokens) if self._limit is not None else 1 << 30
 
     def begin(self) -> None:
         """The engine starts to compute this answer's prompt."""

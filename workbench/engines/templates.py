@@ -24,8 +24,8 @@ _LIMIT_S = 10.0
 class ChatTemplate:
     """A chat template, compiled once.
 
-    The sandbox is Jinja's immutable one: no attribute that begins with an underscore, no way to change what is
-    passed in. Time and output are bounded on top, as a sandbox does not end a loop.
+    The sandbox is Jinja's immutable one: no attribute that begins with an underscore, and nothing passed in
+    can be changed. Time and output are bounded on top, as a sandbox does not end a loop.
 
     Raises:
         TemplateError: The template is not valid Jinja.

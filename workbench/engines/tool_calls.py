@@ -115,7 +115,8 @@ def _calls_in(value: Any) -> Iterator[tuple[str, Any]]:
     for each in value if isinstance(value, list) else [value]:
         if not isinstance(each, dict):
             continue
-        call = each.get("function") if isinstance(each.get("function"), dict) else each
+        function = each.get("function")
+        call = function if isinstance(function, dict) else each
         name = call.get("name")
         if isinstance(name, str):
             yield name, call.get("arguments", call.get("parameters", {}))

@@ -1,0 +1,263 @@
+"""Loads a model into an engine: checks file, options and memory before, and what became of them after."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from workbench.engines.base import Engine, Rows, Tokenizer
+from workbench.engines.choose import choose_engine, conflicts
+from workbench.engines.draft_model import ModelDrafter, check_same_vocabulary
+from workbench.engines.prompt_store import PromptStore
+from workbench.engines.prompting import Prompting
+from workbench.engines.request import GREEDY, LoadOptions, Request
+from workbench.engines.scheduler import Guessing, Scheduler
+from workbench.engines.speculation import Drafter, NgramDrafter
+from workbench.engines.wire import Finished, LoadReport, OptionCheck
+from workbench.errors import OutOfMemoryError, UsageError
+from workbench.model import ModelFacts
+
+Progress = Callable[[float], None]
+
+#: What is asked after loading to see whether guesses are ever right. It repeats itself, as the n-gram drafter
+#: lives from that, and any model goes on with it.
+_PROBE_TEXT = "one two three four five six one two three four five six one two three four five six one two"
+_PROBE_TOKENS = 24
+
+
+def open_engine(options: LoadOptions, progress: Progress = lambda _fraction: None) -> Engine:
+    """Load a model.
+
+    Args:
+        options: What and how.
+        progress: Called with 0 to 1 while weights are read.
+
+    Raises:
+        ModelFileError: The file is damaged or not what it says.
+        MissingExtraError: The engine is not installed.
+        OutOfMemoryError: It would not fit, or did not.
+        UsageError: Options that exclude each other.
+    """
+    engine = choose_engine(options)
+    for conflict in conflicts(options, engine):
+        if conflict.fatal:
+            raise UsageError(conflict.problem, remedy=conflict.proposal)
+    facts = _facts(Path(options.path))
+    estimate = _check_memory(options, facts) if options.check_memory else 0
+    if engine == "mlx":
+        from workbench.engines.mlx import open_mlx
+
+        return open_mlx(options, facts, estimate, progress)
+    began = time.perf_counter()
+    loaded = (
+        _open_llama(options, facts, progress) if engine == "llama.cpp" else _open_torch(options, progress)
+    )
+    guessing = _guessing(options, loaded)
+    report = LoadReport(
+        engine=engine,
+        version=loaded.version,
+        device=loaded.device,
+        context=loaded.rows.context,
+        trained_context=loaded.trained_context or facts.context_length or 0,
+        parallel=loaded.rows.count,
+        vocabulary=loaded.tokenizer.vocabulary,
+        architecture=loaded.architecture or facts.architecture or "",
+        load_s=time.perf_counter() - began,
+        memory_bytes=loaded.rows.memory_bytes(),
+        estimated_bytes=estimate,
+        has_template=loaded.template is not None,
+        checks=loaded.checks,
+        adapters=tuple(each.name for each in options.adapters),
+    )
+    scheduler = Scheduler(
+        engine,
+        loaded.rows,
+        loaded.tokenizer,
+        Prompting(loaded.tokenizer, loaded.template),
+        report,
+        guessing=guessing,
+        store=_store(options, loaded.version),
+    )
+    if guessing is not None:
+        _probe_draft(scheduler, options)
+    return scheduler
+
+
+class _Loaded:
+    """What a backend brings, in one shape for llama.cpp and torch."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        tokenizer: Tokenizer,
+        *,
+        template: str | None,
+        checks: tuple[OptionCheck, ...],
+        device: str,
+        version: str,
+        trained_context: int = 0,
+        architecture: str = "",
+    ) -> None:
+        self.rows = rows
+        self.tokenizer = tokenizer
+        self.template = template
+        self.checks = checks
+        self.device = device
+        self.version = version
+        self.trained_context = trained_context
+        self.architecture = architecture
+        self.reopen: Callable[[LoadOptions], tuple[Rows, Tokenizer]] | None = None
+
+
+def _open_llama(options: LoadOptions, facts: ModelFacts, progress: Progress) -> _Loaded:
+    from workbench.engines.llama import open_llama
+    from workbench.engines.llama_checks import device_name, llama_checks
+    from workbench.engines.llama_library import LlamaLibrary
+
+    library = LlamaLibrary()
+    found = open_llama(library, options, progress)
+    loaded = _Loaded(
+        found.rows,
+        found.tokenizer,
+        template=found.template,
+        checks=llama_checks(library, options, found),
+        device=device_name(library, options),
+        version=f"llama-cpp-python {library.version}",
+        trained_context=found.trained_context,
+        architecture=found.architecture or facts.architecture or "",
+    )
+
+    def reopen(draft: LoadOptions) -> tuple[Rows, Tokenizer]:
+        other = open_llama(library, draft, lambda _fraction: None)
+        return other.rows, other.tokenizer
+
+    loaded.reopen = reopen
+    return loaded
+
+
+def _open_torch(options: LoadOptions, progress: Progress) -> _Loaded:
+    from workbench.engines.torch import open_torch
+
+    rows, tokenizer, checks, device, version = open_torch(options, progress)
+    loaded = _Loaded(
+        rows,
+        tokenizer,
+        template=options.chat_template or tokenizer.chat_template,
+        checks=checks,
+        device=device,
+        version=version,
+    )
+
+    def reopen(draft: LoadOptions) -> tuple[Rows, Tokenizer]:
+        other_rows, other_tokenizer, *_rest = open_torch(draft, lambda _fraction: None)
+        return other_rows, other_tokenizer
+
+    loaded.reopen = reopen
+    return loaded
+
+
+def _guessing(options: LoadOptions, loaded: _Loaded) -> Guessing | None:
+    draft = options.draft
+    if draft is None or options.embeddings:
+        return None
+    if not loaded.rows.capabilities.truncate:
+        raise UsageError(
+            "This model's state can't be taken back by single tokens, which guessing ahead needs.",
+            remedy="Load it without a draft.",
+        )
+    drafter: Drafter = NgramDrafter()
+    if draft.kind == "model":
+        if loaded.reopen is None:
+            raise UsageError("This engine takes no draft model.")
+        _facts(Path(draft.path))
+        rows, tokenizer = loaded.reopen(
+            LoadOptions(
+                path=draft.path,
+                format=options.format,
+                context=loaded.rows.context,
+                parallel=options.parallel,
+                gpu_layers=options.gpu_layers,
+                threads=options.threads,
+                kv_type=options.kv_type,
+                flash_attention=options.flash_attention,
+            )
+        )
+        try:
+            check_same_vocabulary(loaded.tokenizer, tokenizer)
+        except UsageError:
+            rows.close()
+            loaded.rows.close()
+            raise
+        drafter = ModelDrafter(rows)
+    return Guessing(drafter, max(1, min(16, draft.tokens)))
+
+
+def _probe_draft(scheduler: Scheduler, options: LoadOptions) -> None:
+    """Generate a few tokens to see whether any guess is right; the check says so."""
+    draft = options.draft
+    if draft is None:
+        return
+    request = Request(
+        id="probe",
+        prompt=_PROBE_TEXT,
+        sampling=msgspec.structs.replace(GREEDY, max_tokens=_PROBE_TOKENS, ignore_end=True),
+        reuse=False,
+    )
+    scheduler.add(request)
+    drafted = accepted = 0
+    while scheduler.active or scheduler.waiting:
+        for each in scheduler.step():
+            if isinstance(each, Finished):
+                drafted, accepted = each.figures.drafted, each.figures.accepted
+    what = "prompt n-grams" if draft.kind == "ngram" else Path(draft.path).name
+    rate = f"{accepted} of {drafted} guesses right" if drafted else "no guess was made"
+    scheduler.add_check(
+        OptionCheck(
+            option="draft",
+            requested=what,
+            actual=f"{what}: {rate} on a short probe",
+            active=accepted > 0,
+            note="" if accepted else "Guesses may still be right on your own text; each answer counts them.",
+        )
+    )
+
+
+def _facts(path: Path) -> ModelFacts:
+    """What the header says, read by the bounded reader before any native loader sees the file."""
+    from workbench.library.inspect import inspect
+
+    return inspect(path)
+
+
+def _check_memory(options: LoadOptions, facts: ModelFacts) -> int:
+    """The estimate in bytes.
+
+    Raises:
+        OutOfMemoryError: It would not fit anywhere.
+    """
+    from workbench.library.fit import estimate
+
+    context = options.context or min(facts.context_length or 8192, 8192)
+    found = estimate(facts, context=context, batch=options.parallel)
+    if found.places and not any(place.fits for place in found.places):
+        largest = f" A context of {found.largest_context} would fit." if found.largest_context else ""
+        raise OutOfMemoryError(
+            f"{Path(options.path).name} needs about {found.total_bytes / 1e9:.1f} GB with"
+            f" {options.parallel} × {context} tokens of context; that is more than is free.{largest}",
+            remedy="Choose a smaller context, fewer parallel requests, or a smaller model.",
+        )
+    return found.total_bytes
+
+
+def _store(options: LoadOptions, version: str) -> PromptStore | None:
+    if options.prompt_cache is None:
+        return None
+    path = Path(options.path)
+    stamp = path.stat()
+    # A state fits one file, one cache type and one version of the backend only.
+    mark = f"{path.resolve()}|{stamp.st_size}|{stamp.st_mtime_ns}|{options.kv_type}|{version}"
+    return PromptStore(Path(options.prompt_cache) / hashlib.sha256(mark.encode()).hexdigest()[:16])
