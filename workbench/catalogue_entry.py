@@ -29,7 +29,7 @@ class OperationEntry(BaseModel):
     group: str
     summary: str
     documentation: str
-    input: ModelFormat | None
+    input: ModelFormat | Literal["any"] | None
     output: ModelFormat | Literal["any"] | None
     needs: Needs
     backend: Backend
@@ -53,7 +53,7 @@ class OperationEntry(BaseModel):
         """Why the operation can't be used on a model; empty where it can."""
         if self.input is None:
             return ("It makes a model from nothing.",)
-        if facts.format != self.input:
+        if self.input != "any" and facts.format != self.input:
             return (
                 f"It takes {FORMAT_TITLES[self.input]} models; this one is {FORMAT_TITLES[facts.format]}.",
             )

@@ -25,6 +25,9 @@ from typing import Any, Literal, Protocol, TypeVar, get_type_hints, runtime_chec
 from pydantic import BaseModel, ConfigDict
 
 from workbench.conditions import Condition, fact, setting
+from workbench.engines.base import Engine
+from workbench.engines.request import Constraint, LoadOptions, Message, Request, Sampling
+from workbench.engines.wire import Delta, Failed, Finished, Started
 from workbench.errors import (
     DiskFullError,
     HubError,
@@ -55,11 +58,18 @@ __all__ = [
     "Backend",
     "Choice",
     "Condition",
+    "Constraint",
+    "Delta",
     "DiskFullError",
+    "Engine",
+    "Failed",
+    "Finished",
     "HubError",
     "JobCancelled",
     "JobContext",
     "JobPaused",
+    "LoadOptions",
+    "Message",
     "MissingExtraError",
     "Model",
     "ModelFacts",
@@ -72,11 +82,15 @@ __all__ = [
     "ParameterError",
     "Params",
     "PluginError",
+    "Request",
+    "Sampling",
     "Search",
+    "Started",
     "TensorGroup",
     "UnsafeModelError",
     "WorkbenchError",
     "fact",
+    "open_engine",
     "operation",
     "setting",
 ]
@@ -156,6 +170,21 @@ class JobContext(Protocol):
         """
 
 
+def open_engine(options: LoadOptions, progress: Callable[[float], None] = lambda _fraction: None) -> Engine:
+    """Load a model in this process, to generate with it; close it when done.
+
+    Args:
+        options: What and how; `LoadOptions(path=str(model.path), format=model.facts.format)` at least.
+        progress: Called with 0 to 1 while weights are read.
+
+    Raises:
+        WorkbenchError: It can't be loaded; see `workbench.engines.load.open_engine`.
+    """
+    from workbench.engines.load import open_engine as load
+
+    return load(options, progress)
+
+
 Run = Callable[..., Path]
 _F = TypeVar("_F", bound=Callable[..., Path])
 
@@ -170,7 +199,7 @@ class Operation(BaseModel):
     group: str
     summary: str
     documentation: str
-    input: ModelFormat | None
+    input: ModelFormat | Literal["any"] | None
     output: ModelFormat | Literal["any"] | None
     needs: Needs
     backend: Backend
@@ -198,7 +227,7 @@ def operation(
     *,
     title: str,
     group: str,
-    input: ModelFormat | None,
+    input: ModelFormat | Literal["any"] | None,
     output: ModelFormat | Literal["any"] | None,
     needs: Needs = "cpu",
     backend: Backend = "",
@@ -222,7 +251,8 @@ def operation(
         name: The name on the command line, lower case with dashes.
         title: What the window calls it: a verb and its object.
         group: The heading it stands under, for example `Quantize`, `Convert`, `Prune`.
-        input: The model format that it takes; None for one that makes a model from nothing.
+        input: The model format that it takes; `any` for every one; None for one that makes a model from
+            nothing.
         output: The model format that it makes; `any` where the input decides; None where it makes no model.
         needs: The slot that it takes up.
         backend: The extra of Tenfold that must be installed.

@@ -15,6 +15,7 @@ from workbench.engines.wire import (
     Cancel,
     Close,
     Command,
+    Delta,
     Emission,
     ErrorInfo,
     Event,
@@ -25,6 +26,7 @@ from workbench.engines.wire import (
     Loaded,
     LoadFailed,
     LoadReport,
+    Started,
     decode_event,
     encode,
 )
@@ -92,12 +94,17 @@ class EngineClient:
             EngineError: The process died.
         """
         self.send(Generate(request=request))
+        yield from self.rest_of(request.id)
+
+    def rest_of(self, request_id: str) -> Iterator[Emission]:
+        """What is still to come of an answer; raises as `generate` does."""
         for event in self.events():
-            if getattr(event, "id", None) != request.id:
+            if getattr(event, "id", None) != request_id:
                 continue
             if isinstance(event, Failed):
                 raise _raised(RequestError, event.error)
-            yield event  # type: ignore[misc]
+            if isinstance(event, Started | Delta | Finished):
+                yield event
             if isinstance(event, Finished):
                 return
         raise self._dead()

@@ -186,7 +186,7 @@ class _Run:
 
         path = self._arguments.model.expanduser().absolute()
         facts = inspect(path)
-        if facts.format != self._operation.input:
+        if self._operation.input not in ("any", facts.format):
             raise UsageError(
                 f"{path.name} is a model of the format {facts.format}, and {self._operation.name} takes "
                 f"{self._operation.input}.",
