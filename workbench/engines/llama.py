@@ -28,7 +28,8 @@ DEFAULT_CONTEXT = 8192
 
 _KV_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}
 _FLASH = {None: -1, False: 0, True: 1}
-_MEAN_POOLING, _NO_POOLING = 1, 0
+_NO_POOLING = 0
+_CACHE_BLOCK = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ def open_llama(library: LlamaLibrary, options: LoadOptions, progress: Callable[[
     """
     api = library.api
     model = _load_model(library, options, progress)
+    _check_cache_type(api, model, options)
     trained = int(api.llama_model_n_ctx_train(model))
     wanted = api.llama_context_default_params()
     context = options.context or min(trained or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
@@ -59,8 +61,8 @@ def open_llama(library: LlamaLibrary, options: LoadOptions, progress: Callable[[
     wanted.n_ctx = context * options.parallel
     wanted.n_seq_max = options.parallel
     wanted.n_batch = wanted.n_ubatch = CHUNK
-    # One pool of cells for all rows: a shared prefix is stored once.
-    wanted.kv_unified = True
+    # A cache of its own for each row: in one pool every token would attend over all rows' cells, masked.
+    wanted.kv_unified = False
     wanted.type_k = wanted.type_v = _KV_TYPES[options.kv_type]
     wanted.flash_attn_type = _FLASH[options.flash_attention]
     wanted.n_threads = wanted.n_threads_batch = threads
@@ -114,8 +116,6 @@ class LlamaRows:
         self._batch = LlamaBatch(api, CHUNK)
         self._adapters: dict[str, Any] = {}
         self._applied: tuple[AdapterUse, ...] = ()
-        # Cells that several rows share have one position: moving it for one row would move it for all.
-        self._shared: set[int] = set()
         self._embeds = options.embeddings
         partial = bool(api.llama_model_is_recurrent(model) or api.llama_model_is_hybrid(model))
         self.capabilities = Capabilities(
@@ -172,21 +172,19 @@ class LlamaRows:
         done = bool(self._api.llama_memory_seq_rm(self._memory, row, length or -1, -1))
         if done:
             self._lengths[row] = length
-            if not length:
-                self._shared.discard(row)
         return done
 
     def copy(self, source: int, target: int, length: int) -> bool:
         if not self.capabilities.truncate:
             return False
         self._api.llama_memory_seq_rm(self._memory, target, -1, -1)
-        self._api.llama_memory_seq_cp(self._memory, source, target, 0, length)
-        self._lengths[target] = length
-        self._shared |= {source, target}
-        return True
+        # Between rows llama.cpp copies a whole cache or aborts; what is too much is forgotten again.
+        self._api.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        self._lengths[target] = self._lengths[source]
+        return self.truncate(target, length)
 
     def shift(self, row: int, keep: int, discard: int) -> bool:
-        if not self.capabilities.shift or row in self._shared:
+        if not self.capabilities.shift:
             return False
         self._api.llama_memory_seq_rm(self._memory, row, keep, keep + discard)
         self._api.llama_memory_seq_add(self._memory, row, keep + discard, -1, -discard)
@@ -253,8 +251,10 @@ class LlamaRows:
         for each in self._adapters.values():
             self._api.llama_adapter_lora_free(each)
         self._adapters.clear()
-        self._api.llama_free(self._opened)
-        self._api.llama_model_free(self._model)
+        if self._opened is not None:
+            self._api.llama_free(self._opened)
+            self._api.llama_model_free(self._model)
+            self._opened = self._model = None
 
     def _forget_all(self) -> None:
         for row in range(self.count):
@@ -291,6 +291,21 @@ def _load_model(library: LlamaLibrary, options: LoadOptions, progress: Callable[
     if not model:
         raise ModelFileError(Path(options.path), "llama.cpp can't load it", details=library.errors())
     return model
+
+
+def _check_cache_type(api: Any, model: Any, options: LoadOptions) -> None:
+    """Quantized caches are stored in blocks of 32, which a head must be a multiple of."""
+    heads = int(api.llama_model_n_head(model))
+    width = int(api.llama_model_n_embd(model)) // heads if heads else 0
+    named = _meta(api, model, f"{_meta(api, model, 'general.architecture')}.attention.key_length")
+    width = int(named) if named.isdigit() else width
+    if options.kv_type != "f16" and width % _CACHE_BLOCK:
+        api.llama_model_free(model)
+        raise UsageError(
+            f"A cache of type {options.kv_type} needs heads whose width is a multiple of {_CACHE_BLOCK};"
+            f" this model's are {width} wide.",
+            remedy="Use f16.",
+        )
 
 
 def _meta(api: Any, model: Any, key: str) -> str:

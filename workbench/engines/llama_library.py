@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from functools import cache
 from typing import Any
 
 from workbench.errors import MissingExtraError
@@ -12,8 +13,14 @@ _DEBUG, _ERROR, _CONTINUED = 1, 4, 5
 _KEPT = 400
 
 
+@cache
+def llama_library() -> LlamaLibrary:
+    """The one of this process: the native side calls one log function, which must live as long as it does."""
+    return LlamaLibrary()
+
+
 class LlamaLibrary:
-    """llama.cpp with a log of its own. One in a process: the native log is one in a process.
+    """llama.cpp with a log of its own; got by `llama_library`.
 
     Raises:
         MissingExtraError: llama-cpp-python is not installed.

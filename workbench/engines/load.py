@@ -116,9 +116,9 @@ class _Loaded:
 def _open_llama(options: LoadOptions, facts: ModelFacts, progress: Progress) -> _Loaded:
     from workbench.engines.llama import open_llama
     from workbench.engines.llama_checks import device_name, llama_checks
-    from workbench.engines.llama_library import LlamaLibrary
+    from workbench.engines.llama_library import llama_library
 
-    library = LlamaLibrary()
+    library = llama_library()
     found = open_llama(library, options, progress)
     loaded = _Loaded(
         found.rows,

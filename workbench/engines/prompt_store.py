@@ -15,6 +15,7 @@ from workbench.engines.rows_in_use import common_prefix
 SHORTEST = 64
 #: What the files of one model may take together, in bytes; the oldest go first.
 _MOST_BYTES = 4 * 10**9
+_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class PromptStore:
         try:
             if not rows.save(row, tokens, partial):
                 return
-            (self._folder / f"{name}.tokens").write_bytes(raw)
+            (self._folder / f"{name}.tokens").write_bytes(_digest(partial) + raw)
             partial.replace(self._folder / f"{name}.state")
         except OSError:
             # A full disk costs the cache, not the session.
@@ -66,6 +67,13 @@ class PromptStore:
             partial.unlink(missing_ok=True)
         self._kept = None
         self._make_room()
+
+    def is_whole(self, kept: Kept) -> bool:
+        """Whether a file is as it was written: a native reader may abort the process on any other."""
+        try:
+            return kept.path.with_suffix(".tokens").read_bytes()[:_DIGEST_BYTES] == _digest(kept.path)
+        except OSError:
+            return False
 
     def forget(self, kept: Kept) -> None:
         """Delete a prompt that could not be used."""
@@ -79,7 +87,7 @@ class PromptStore:
             for path in sorted(self._folder.glob("*.state")) if self._folder.is_dir() else []:
                 tokens = array("i")
                 try:
-                    tokens.frombytes(path.with_suffix(".tokens").read_bytes())
+                    tokens.frombytes(path.with_suffix(".tokens").read_bytes()[_DIGEST_BYTES:])
                 except (OSError, ValueError):
                     continue
                 found.append(Kept(path, tokens.tolist()))
@@ -94,3 +102,8 @@ class PromptStore:
                 break
             total -= each.path.stat().st_size
             self.forget(each)
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_DIGEST_BYTES)).digest()

@@ -10,8 +10,8 @@ from workbench.engines.base import Rows
 from workbench.engines.request import AdapterUse
 from workbench.engines.speculation import Judge
 
-#: A prefix shorter than this is not worth a copy from another row.
-_WORTH_COPYING = 16
+#: A prefix shorter than this is not worth a copy from another row: backends copy a whole row's cache.
+_WORTH_COPYING = 64
 
 
 @dataclass(slots=True)

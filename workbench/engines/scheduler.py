@@ -71,6 +71,7 @@ class Scheduler:
         self._queue: deque[Answer] = deque()
         self._in_use = [Row(index) for index in range(rows.count)]
         self._uses = 0
+        self._closed = False
         self._prompt_s = 0.0  # measured seconds for a prompt token
         self._computed = 0
 
@@ -168,6 +169,9 @@ class Scheduler:
         return self._rows.memory_bytes()
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         if self._store is not None:
             for row in self._in_use:
                 if not row.adapters:
@@ -230,7 +234,7 @@ class Scheduler:
         shared = min(shared, len(prompt) - 1)
         if kept is None or shared < reused + SHORTEST:
             return reused
-        tokens = self._rows.load(row.index, kept.path)
+        tokens = self._rows.load(row.index, kept.path) if self._store.is_whole(kept) else None
         if tokens != kept.tokens:
             self._store.forget(kept)
             self._rows.truncate(row.index, 0)
