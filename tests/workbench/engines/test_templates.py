@@ -10,7 +10,7 @@ from workbench.engines.request import Message, ToolCall
 from workbench.engines.templates import ChatTemplate
 
 CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 USER = Message(role="user", content="Hi")

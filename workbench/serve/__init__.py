@@ -1,0 +1,1 @@
+"""The local server that speaks OpenAI's protocol."""
