@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from workbench.engines.client import engine_command
 from workbench.engines.errors import EngineError, RequestError
@@ -16,6 +16,7 @@ from workbench.engines.wire import (
     Command,
     Count,
     Counted,
+    Delta,
     Embed,
     Embedded,
     Emission,
@@ -29,6 +30,7 @@ from workbench.engines.wire import (
     LoadFailed,
     LoadReport,
     Reading,
+    Started,
     decode_event,
     encode,
 )
@@ -94,7 +96,7 @@ class EngineProcess:
         """Whether it still runs."""
         return self._process.returncode is None and not self._reader.done()
 
-    async def generate(self, request: Request) -> AsyncIterator[Emission]:
+    async def generate(self, request: Request) -> AsyncGenerator[Emission]:
         """What comes of a request, until it is done; leaving early cancels it.
 
         Raises:
@@ -111,7 +113,8 @@ class EngineProcess:
                     finished = True
                     raise _failure(event.error)
                 finished = isinstance(event, Finished)
-                yield event  # type: ignore[misc]
+                if isinstance(event, Started | Delta | Finished):
+                    yield event
                 if finished:
                     return
         finally:
