@@ -104,7 +104,7 @@ class Answer:
             drafted: What the draft guessed for this position; None where it made no guess.
         """
         token = self.sampler.choose(logits)
-        logprob = self._logprob(logits, token) if self.request.sampling.logprobs is not None else None
+        logprob = self.logprob_of(logits, token) if self.request.sampling.logprobs is not None else None
         self.accept(token, drafted=token == drafted, logprob=logprob)
         return token
 
@@ -206,7 +206,8 @@ class Answer:
             self._text.append(text)
             self._pending_text.append(text)
 
-    def _logprob(self, logits: NDArray[np.float32], token: int) -> TokenLogprob:
+    def logprob_of(self, logits: NDArray[np.float32], token: int) -> TokenLogprob:
+        """A token's log-probability, from logits of shape (vocabulary,), with the alternatives asked for."""
         logprobs = log_probabilities(logits)
         count = min(self.request.sampling.logprobs or 0, MOST_ALTERNATIVES)
         return TokenLogprob(

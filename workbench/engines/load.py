@@ -49,9 +49,7 @@ def open_engine(options: LoadOptions, progress: Progress = lambda _fraction: Non
     facts = _facts(Path(options.path))
     estimate = _check_memory(options, facts) if options.check_memory else 0
     if engine == "mlx":
-        from workbench.engines.mlx import open_mlx
-
-        return open_mlx(options, facts, estimate, progress)
+        return _open_mlx(options, facts, estimate, progress)
     began = time.perf_counter()
     loaded = (
         _open_llama(options, facts, progress) if engine == "llama.cpp" else _open_torch(options, progress)
@@ -160,6 +158,35 @@ def _open_torch(options: LoadOptions, progress: Progress) -> _Loaded:
     return loaded
 
 
+def _open_mlx(options: LoadOptions, facts: ModelFacts, estimate: int, progress: Progress) -> Engine:
+    from workbench.engines.mlx import batched, draft_rows, load_mlx, runs_singly
+    from workbench.engines.mlx_rows import MlxRows
+
+    model, prompting, report = load_mlx(options, facts, estimate, progress)
+    if not runs_singly(options):
+        return batched(model, prompting, report)
+    loaded = _Loaded(
+        MlxRows(model, options),
+        model.tokenizer,
+        template=None,
+        checks=report.checks,
+        device=model.device,
+        version=model.version,
+    )
+    loaded.reopen = draft_rows
+    scheduler = Scheduler(
+        "mlx",
+        loaded.rows,
+        model.tokenizer,
+        prompting,
+        report,
+        guessing=_guessing(options, loaded),
+        store=_store(options, model.version),
+    )
+    _probe_draft(scheduler, options)
+    return scheduler
+
+
 def _guessing(options: LoadOptions, loaded: _Loaded) -> Guessing | None:
     draft = options.draft
     if draft is None or options.embeddings:
@@ -179,10 +206,9 @@ def _guessing(options: LoadOptions, loaded: _Loaded) -> Guessing | None:
                 path=draft.path,
                 format=options.format,
                 context=loaded.rows.context,
-                parallel=options.parallel,
+                parallel=loaded.rows.count,
                 gpu_layers=options.gpu_layers,
                 threads=options.threads,
-                kv_type=options.kv_type,
                 flash_attention=options.flash_attention,
             )
         )

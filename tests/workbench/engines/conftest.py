@@ -79,3 +79,18 @@ def opened() -> Iterator[Open]:
     yield open_one
     for engine in engines:
         engine.close()
+
+
+@pytest.fixture(scope="session")
+def exact_hf(tiny_hf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model in float32.
+
+    In bf16 its random logits lie so close together that a batch, which rounds differently from a single row,
+    often tips a tie; in float32 what should be identical is.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = tmp_path_factory.mktemp("exact")
+    AutoModelForCausalLM.from_pretrained(tiny_hf, dtype="float32").save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_hf).save_pretrained(folder)
+    return folder
