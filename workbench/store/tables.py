@@ -100,3 +100,48 @@ class SettingRow(Base):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str] = mapped_column(Text)
+
+
+class ConversationRow(Base):
+    """A conversation; `leaf_id` is the last turn of the branch that was looked at last."""
+
+    __tablename__ = "conversations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    system: Mapped[str] = mapped_column(Text, default="")
+    model_id: Mapped[str | None]
+    leaf_id: Mapped[int | None]
+    created_at: Mapped[float]
+    updated_at: Mapped[float] = mapped_column(index=True)
+
+
+class TurnRow(Base):
+    """One turn. Turns form a tree: answering again or editing makes a sibling, and nothing is lost."""
+
+    __tablename__ = "turns"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    conversation_id: Mapped[str] = mapped_column(
+        ForeignKey("conversations.id", ondelete="CASCADE"), index=True
+    )
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), index=True)
+    role: Mapped[str]
+    text: Mapped[str] = mapped_column(Text)
+    model_name: Mapped[str] = mapped_column(default="")
+    figures: Mapped[str] = mapped_column(Text, default="{}")
+    created_at: Mapped[float]
+
+
+class VoteRow(Base):
+    """Which of two answers to one prompt a person found better; `winner` is `first`, `second` or `tie`."""
+
+    __tablename__ = "votes"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    prompt: Mapped[str] = mapped_column(Text)
+    first: Mapped[str] = mapped_column(index=True)
+    second: Mapped[str] = mapped_column(index=True)
+    winner: Mapped[str]
+    blind: Mapped[bool]
+    created_at: Mapped[float]

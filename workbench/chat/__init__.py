@@ -1,0 +1,1 @@
+"""Conversations with models: kept as trees of turns, searched, exported, compared."""
