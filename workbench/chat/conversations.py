@@ -80,10 +80,10 @@ class Conversations:
             session.flush()
             return _conversation(row)
 
-    def list(self, search: str = "") -> list[Conversation]:
-        """The conversations whose title or turns hold every word of `search`, the newest first."""
+    def search(self, words: str = "") -> list[Conversation]:
+        """The conversations whose title or turns hold every one of some words, the newest first."""
         query = select(ConversationRow).order_by(ConversationRow.updated_at.desc()).limit(_LISTED)
-        for word in search.split():
+        for word in words.split():
             inside = select(TurnRow.conversation_id).where(TurnRow.text.icontains(word, autoescape=True))
             query = query.where(
                 or_(ConversationRow.title.icontains(word, autoescape=True), ConversationRow.id.in_(inside))

@@ -61,10 +61,10 @@ def test_search_looks_into_titles_and_turns(conversations: Conversations) -> Non
     asked = conversations.append(dogs, None, "user", "Tell me about dogs")
     conversations.append(dogs, asked, "assistant", "They like cats.")
 
-    assert [each.id for each in conversations.list("CATS")] == [dogs, cats]
-    assert [each.id for each in conversations.list("dogs like")] == [dogs]
-    assert [each.id for each in conversations.list("100%")] == [cats]
-    assert conversations.list("_") == []
+    assert [each.id for each in conversations.search("CATS")] == [dogs, cats]
+    assert [each.id for each in conversations.search("dogs like")] == [dogs]
+    assert [each.id for each in conversations.search("100%")] == [cats]
+    assert conversations.search("_") == []
 
 
 def test_deleting_takes_the_turns_along(conversations: Conversations) -> None:
