@@ -19,6 +19,7 @@ class AppContext(QObject):
         message: Something to tell: its kind (`good`, `warn`, `bad`, `info`) and the sentence.
         open_page: Show a page by its name, and there what the argument names (or None).
         preferences_changed: The person chose something else; carries `Preferences`.
+        closing: The window is about to close; who owns a process ends it now.
     """
 
     models_changed = Signal()
@@ -28,6 +29,7 @@ class AppContext(QObject):
     message = Signal(str, str)
     open_page = Signal(str, object)
     preferences_changed = Signal(object)
+    closing = Signal()
 
     def __init__(self, session: Session, theme: Theme, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -93,7 +93,7 @@ class EngineProcess(QObject):
         process, self._process = self._process, None
         if process is None:
             return
-        process.disconnect(self)
+        self._let_go(process)
         process.finished.connect(process.deleteLater)
         process.write(encode(Close()))
         process.closeWriteChannel()
@@ -106,12 +106,18 @@ class EngineProcess(QObject):
         process, self._process = self._process, None
         if process is None:
             return
-        process.disconnect(self)
+        self._let_go(process)
         process.write(encode(Close()))
         process.closeWriteChannel()
         if not process.waitForFinished(_KILL_AFTER_MS):
             process.kill()
             process.waitForFinished(2000)
+
+    def _let_go(self, process: QProcess) -> None:
+        process.readyReadStandardOutput.disconnect(self._read)
+        process.readyReadStandardError.disconnect(self._read_log)
+        process.finished.disconnect(self._ended)
+        process.errorOccurred.disconnect(self._not_started)
 
     def _read(self) -> None:
         if self._process is None:

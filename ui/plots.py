@@ -174,6 +174,13 @@ class TimePlot(QWidget):
         self._legend.set_note(text if value is not None else "")
         self._redraw_soon.start()
 
+    def set_band(self, low: float, high: float, text: str) -> None:
+        """A shaded range to compare with, and what it stands for."""
+        self._band_region.setRegion((low, high))
+        self._band_region.show()
+        self._legend.set_note(text)
+        self._redraw_soon.start()
+
     def clear(self) -> None:
         """Forget all points and show all times again."""
         for curve in self._curves.values():
@@ -381,7 +388,9 @@ class TimePlot(QWidget):
         self._cursor_line.hide()
         self._reference_line = pg.InfiniteLine(angle=0, movable=False)
         self._reference_line.hide()
-        for line in (self._cursor_line, self._reference_line):
+        self._band_region = pg.LinearRegionItem(orientation="horizontal", movable=False)
+        self._band_region.hide()
+        for line in (self._band_region, self._cursor_line, self._reference_line):
             self._view.addItem(line, ignoreBounds=True)
         self._empty = QLabel("No points yet", self._canvas)
         self._empty.setProperty("role", "caption")
@@ -448,6 +457,11 @@ class TimePlot(QWidget):
             axis.set_colours(tokens.line, tokens.second, tokens.second)
         self._cursor_line.setPen(pg.mkPen(tokens.second, width=1))
         self._reference_line.setPen(pg.mkPen(tokens.second, width=1, style=Qt.PenStyle.DashLine))
+        shade = QColor(tokens.second)
+        shade.setAlphaF(0.16)
+        self._band_region.setBrush(shade)
+        for line in self._band_region.lines:
+            line.setPen(pg.mkPen(tokens.second, width=1, style=Qt.PenStyle.DotLine))
         self._legend.set_curves(tuple((curve.spec, curve.colour) for curve in self._curves.values()))
         self.redraw()
 

@@ -150,6 +150,10 @@ QDoubleSpinBox[invalid="true"], QPlainTextEdit[invalid="true"] { border: 2px sol
 QLineEdit:disabled, QComboBox:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled,
 QPlainTextEdit:disabled { color: $faint; background: $card; }
 QLineEdit:read-only { background: $card; }
+QTextBrowser#message-text, QTextBrowser#message-text:focus, QTextBrowser#message-text:hover {
+    background: transparent; border: none; padding: 0;
+}
+QPlainTextEdit#system-prompt { min-height: 52px; }
 QComboBox { padding-right: 26px; }
 QComboBox:focus { padding-right: 25px; }
 QComboBox QLineEdit, QComboBox QLineEdit:focus, QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus {
@@ -192,6 +196,8 @@ QTableView::item, QTreeView::item { padding: 4px 6px; }
 QTableView::item:selected, QTreeView::item:selected, QListView::item:selected {
     background: $accent_soft; color: $text;
 }
+QListWidget#history::item { padding: 6px 8px; border-radius: 6px; }
+QListWidget#history:focus { border: 1px solid $accent; border-radius: 6px; }
 QTableView::item:focus, QTreeView::item:focus { border: 1px solid $accent; }
 QHeaderView { background: transparent; border: none; }
 QHeaderView::section {

@@ -107,6 +107,7 @@ class MainWindow(QWidget):
             event.ignore()
             return
         self.pulse.stop()
+        self.context.closing.emit()
         self._state.setValue("window/geometry", self.saveGeometry())
         self._state.setValue("window/page", self._page_name)
         self._state.sync()

@@ -184,6 +184,10 @@ class Conversations:
         children = _children(rows)
         return [_turn(row, tuple(children[row.parent_id])) for row in rows]
 
+    def now(self) -> float:
+        """The moment, in seconds since the epoch."""
+        return self._clock()
+
     def count(self) -> int:
         """How many conversations there are."""
         with guarded(self._store) as session:

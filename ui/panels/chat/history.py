@@ -59,6 +59,7 @@ class History(QWidget):
         self.search.textChanged.connect(lambda _text: self._soon.start())
         self.list = QListWidget()
         self.list.setAccessibleName("Conversations")
+        self.list.setObjectName("history")
         self.list.setUniformItemSizes(True)
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -139,7 +140,7 @@ class History(QWidget):
             self.write(found.id, Path(chosen))
 
     def write(self, id: str, path: Path) -> None:
-        """Write a conversation: JSON with every branch where the name says so, Markdown of this one otherwise."""
+        """Write a conversation: every branch as JSON by its name, or the one looked at as Markdown."""
         found = self._conversations.get(id)
         if path.suffix.lower() == ".json":
             text = as_json(found, self._conversations.all_turns(id))

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ui.plots import TimePlot
 from ui.theme import Theme
+from ui.widgets.card import label
 from ui.widgets.plot_curve import CurveSpec
 from workbench.engines.wire import Reading
 
@@ -33,6 +34,7 @@ class LivePlots(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.speed)
+        column.addWidget(label("Shaded: how fast people read, 4 to 7 tokens a second.", "caption", wrap=True))
         column.addWidget(self.memory)
         self._times: list[float] = []
         self._speeds: list[float] = []

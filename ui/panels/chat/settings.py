@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QScrollArea,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -27,6 +28,7 @@ from workbench.library.records import ModelRecord
 from workbench.model import FORMAT_TITLES, ModelFormat
 
 _FORMATS: dict[str, ModelFormat] = {"gguf": "gguf", "hf": "hf", "mlx": "mlx"}
+_LABEL_WIDTH = 92
 #: Sampling as most models' makers advise it, the careful end, and the likeliest token every time.
 PRESETS: dict[str, Sampling] = {
     "Balanced": Sampling(),
@@ -50,6 +52,7 @@ class ChatSettings(QScrollArea):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWidgetResizable(True)
+        self.setAccessibleName("Settings of the conversation")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._record: ModelRecord | None = None
@@ -57,7 +60,7 @@ class ChatSettings(QScrollArea):
         inside = QWidget()
         inside.setLayout(self._column)
         self.setWidget(inside)
-        self._column.setContentsMargins(0, 0, 8, 0)
+        self._column.setContentsMargins(0, 8, 14, 0)
         self._column.setSpacing(8)
         self._build_system()
         self._build_sampling()
@@ -135,7 +138,9 @@ class ChatSettings(QScrollArea):
         self._system = QPlainTextEdit()
         self._system.setPlaceholderText("The model’s own")
         self._system.setAccessibleName("System prompt")
-        self._system.setFixedHeight(76)
+        self._system.setObjectName("system-prompt")
+        self._system.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._system.setMaximumHeight(84)
         self._system.setTabChangesFocus(True)
         self._system.textChanged.connect(lambda: self.system_changed.emit(self.system()))
         self._column.addWidget(self._system)
@@ -160,7 +165,7 @@ class ChatSettings(QScrollArea):
         self._stop = QLineEdit()
         self._stop.setPlaceholderText("None; several with | between")
         self._overflow = CalmComboBox()
-        self._overflow.addItems(["Refuse, and say so", "Let the oldest part go"])
+        self._overflow.addItems(["Refuse to go on", "Drop the oldest"])
         for name, widget in (
             ("Preset", preset),
             ("Temperature", self._temperature),
@@ -173,8 +178,7 @@ class ChatSettings(QScrollArea):
             ("Stop texts", self._stop),
             ("Full context", self._overflow),
         ):
-            widget.setAccessibleName(name)
-            form.addRow(name, widget)
+            _place(form, name, widget)
         preset.activated.connect(self._take_preset)
         self._take_preset(0)
         for box in (self._temperature, self._top_p, self._min_p, self._top_k):
@@ -206,8 +210,7 @@ class ChatSettings(QScrollArea):
             ("Flash attention", self._flash),
             ("Draft", self._draft),
         ):
-            widget.setAccessibleName(name)
-            form.addRow(name, widget)
+            _place(form, name, widget)
         for box in (self._engine, self._kv_type, self._flash, self._draft):
             box.currentIndexChanged.connect(self._loading_edited)
         self._context.valueChanged.connect(self._loading_edited)
@@ -259,6 +262,17 @@ class ChatSettings(QScrollArea):
             said = str(error)
         self._conflicts.setText(said)
         self._conflicts.setVisible(bool(said))
+
+
+def _place(form: QFormLayout, name: str, field: QWidget) -> None:
+    """A row whose field takes what width is left, however long its choices are."""
+    field.setAccessibleName(name)
+    field.setMinimumWidth(60)
+    field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    text = label(name, "caption")
+    text.setFixedWidth(_LABEL_WIDTH)
+    text.setBuddy(field)
+    form.addRow(text, field)
 
 
 def _may_draft(other: ModelRecord, record: ModelRecord) -> bool:

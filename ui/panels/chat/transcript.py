@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from ui.panels.chat.message import MessageView
 from ui.theme import Theme
 from ui.widgets.message import MessageBar
 from workbench.chat.conversations import Turn
 
-_WIDEST = 860
+#: The widest that messages, and the field below them, become, in pixels.
+WIDEST = 860
 #: Near enough to the end to go on following it, in pixels.
 _AT_END = 48
 
@@ -38,16 +39,18 @@ class Transcript(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Conversation")
         inside = QWidget()
-        row = QVBoxLayout(inside)
-        row.setContentsMargins(24, 12, 24, 12)
+        row = QHBoxLayout(inside)
+        row.setContentsMargins(8, 12, 8, 12)
         self._room = QWidget()
-        self._room.setMaximumWidth(_WIDEST)
+        self._room.setMaximumWidth(WIDEST)
         self._column = QVBoxLayout(self._room)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(10)
         self._column.addStretch(1)
-        row.addWidget(self._room)
-        row.setAlignment(self._room, Qt.AlignmentFlag(0))
+        # In the middle of a wide window, and never wider than is good to read.
+        row.addStretch(1)
+        row.addWidget(self._room, 1000)
+        row.addStretch(1)
         self.setWidget(inside)
         bar = self.verticalScrollBar()
         bar.rangeChanged.connect(self._grown)

@@ -1,0 +1,192 @@
+"""One column of a side-by-side comparison: a model of its own, and its answer."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import msgspec
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QTextBrowser, QToolButton, QVBoxLayout
+
+from ui import icons
+from ui.engine_process import EngineProcess
+from ui.panels.chat.figures import figures_line
+from ui.panels.chat.settings import ChatSettings
+from ui.theme import Theme
+from ui.widgets.card import label
+from ui.widgets.optimize_model import ModelChooser
+from workbench.engines.request import Message, Request, Sampling
+from workbench.engines.wire import Cancel, Delta, ErrorInfo, Failed, Finished, Generate, LoadReport
+from workbench.library.records import ModelRecord
+
+_DRAW_MS = 60
+
+
+class AnswerColumn(QFrame):
+    """See the module.
+
+    Signals:
+        ended: Its answer is there, or there will be none.
+        remove_wanted: The person wants this column gone.
+    """
+
+    ended = Signal()
+    remove_wanted = Signal()
+
+    def __init__(self, theme: Theme, settings: ChatSettings, letter: str) -> None:
+        super().__init__()
+        self.setProperty("card", True)
+        self.letter = letter
+        self.tokens: list[int] = []
+        self._texts: list[str] = []
+        self._theme = theme
+        self._settings = settings
+        self._records: Sequence[ModelRecord] = ()
+        self._loaded_path = ""
+        self._pending: Request | None = None
+        self._asked = 0
+        self._current = ""
+        self._differs_at: int | None = None
+        self.engine = EngineProcess(self)
+        self.engine.loaded.connect(self._loaded)
+        self.engine.failed.connect(self._failed)
+        self.engine.emitted.connect(self._take)
+        self.chooser = ModelChooser()
+        self._name = label(f"Answer {letter}", "section")
+        self._name.setVisible(False)
+        self._remove = QToolButton()
+        self._remove.setProperty("autoRaise", True)
+        self._remove.setToolTip("Remove this column")
+        self._remove.setAccessibleName("Remove this column")
+        self._remove.clicked.connect(self.remove_wanted)
+        self.text = QTextBrowser()
+        self.text.setFrameShape(QFrame.Shape.NoFrame)
+        self.text.setObjectName("message-text")
+        self.text.setAccessibleName(f"Answer {letter}")
+        self.text.setPlaceholderText("The answer stands here.")
+        self._figures = label("", "caption", wrap=True)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_DRAW_MS)
+        self._soon.timeout.connect(self._draw)
+        head = QHBoxLayout()
+        head.addWidget(self._name, 1)
+        head.addWidget(self.chooser, 1)
+        head.addWidget(self._remove)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 10, 12, 10)
+        column.addLayout(head)
+        column.addWidget(self.text, 1)
+        column.addWidget(self._figures)
+        theme.changed.connect(self._recolour)
+        self._recolour()
+
+    @property
+    def record(self) -> ModelRecord | None:
+        """The chosen model."""
+        id = self.chooser.current_id()
+        return next((each for each in self._records if each.id == id), None)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is awaited."""
+        return bool(self._current)
+
+    def set_records(self, records: Sequence[ModelRecord], place: int) -> None:
+        """Offer these models; at first each column has another."""
+        self._records = records
+        self.chooser.set_records(records)
+        if records and self.chooser.current_id() is None:
+            self.chooser.choose(records[place % len(records)].id)
+
+    def ask(self, messages: tuple[Message, ...], sampling: Sampling, threads: int) -> None:
+        """Load the model if it is not yet, and ask it.
+
+        Args:
+            messages: The conversation.
+            sampling: How the answer is chosen.
+            threads: This column's share of the CPU: processes that each take all of it stall one another.
+        """
+        record = self.record
+        if record is None:
+            return
+        self._asked += 1
+        self._current = f"side-{self._asked}"
+        self.tokens, self._texts, self._differs_at = [], [], None
+        self.text.setPlainText("")
+        self._figures.setText("Loading…")
+        request = Request(id=self._current, messages=messages, sampling=sampling)
+        options = msgspec.structs.replace(self._settings.load_options(record), threads=threads)
+        key = msgspec.json.encode(options).decode()
+        if self.engine.is_running and key == self._loaded_path:
+            self._figures.setText("")
+            self.engine.send(Generate(request=request))
+            return
+        self._pending, self._loaded_path = request, key
+        self.engine.load(msgspec.structs.replace(options, draft=None))
+
+    def stop(self) -> None:
+        """End the answer."""
+        if self._current:
+            self.engine.send(Cancel(id=self._current))
+
+    def hide_name(self, hidden: bool) -> None:
+        """Show a letter in place of the model's name, for a blind vote."""
+        self._name.setVisible(hidden)
+        self.chooser.setVisible(not hidden)
+        self._figures.setVisible(not hidden)
+
+    def mark_difference(self, index: int | None) -> None:
+        """Mark the token where this answer parts from the first one."""
+        self._differs_at = index
+        self._draw()
+
+    def _loaded(self, _report: LoadReport) -> None:
+        self._figures.setText("")
+        if self._pending is not None:
+            self.engine.send(Generate(request=self._pending))
+            self._pending = None
+
+    def _failed(self, error: ErrorInfo) -> None:
+        self._pending, self._loaded_path = None, ""
+        self._end(f"{error.message} {error.remedy}")
+
+    def _take(self, event: object) -> None:
+        if getattr(event, "id", None) != self._current:
+            return
+        if isinstance(event, Delta):
+            self.tokens.extend(event.tokens)
+            # The text of a delta belongs to its tokens; the first carries it, as most deltas have one token.
+            self._texts.extend(
+                [event.text, *[""] * (len(event.tokens) - 1)] if event.tokens else [event.text]
+            )
+            if not self._soon.isActive():
+                self._soon.start()
+        elif isinstance(event, Finished):
+            self._end(figures_line(msgspec.to_builtins(event.figures)))
+        elif isinstance(event, Failed):
+            self._end(f"{event.error.message} {event.error.remedy}")
+
+    def _end(self, words: str) -> None:
+        self._current = ""
+        self._figures.setText(words)
+        self._draw()
+        self.ended.emit()
+
+    def _draw(self) -> None:
+        self._soon.stop()
+        at = self._differs_at
+        if at is None or at >= len(self._texts):
+            self.text.setPlainText("".join(self._texts))
+            return
+        tokens = self._theme.tokens
+        before = html.escape("".join(self._texts[:at]))
+        token = html.escape(self._texts[at]) or "␣"
+        after = html.escape("".join(self._texts[at + 1 :]))
+        mark = f'<span style="background-color:{tokens.warn};color:{tokens.on_accent}">{token}</span>'
+        self.text.setHtml(f'<div style="white-space:pre-wrap">{before}{mark}{after}</div>')
+
+    def _recolour(self) -> None:
+        self._remove.setIcon(icons.icon("close", self._theme.tokens.second))
+        self._draw()
