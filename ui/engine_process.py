@@ -49,6 +49,7 @@ class EngineProcess(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._process: QProcess | None = None
+        self._ending: list[QProcess] = []
         self._rest = b""
         self._log: deque[str] = deque(maxlen=40)
         self._refused = False
@@ -94,24 +95,29 @@ class EngineProcess(QObject):
         if process is None:
             return
         self._let_go(process)
-        process.finished.connect(process.deleteLater)
+        self._ending.append(process)
+        process.finished.connect(lambda: self._gone(process))
         process.write(encode(Close()))
         process.closeWriteChannel()
-        QTimer.singleShot(_KILL_AFTER_MS, process, process.kill)
+        patience = QTimer(process)
+        patience.setSingleShot(True)
+        patience.timeout.connect(process.kill)
+        patience.start(_KILL_AFTER_MS)
         if process.state() == QProcess.ProcessState.NotRunning:
-            process.deleteLater()
+            self._gone(process)
 
     def stop_now(self) -> None:
         """End the process and wait until it is gone; for the end of the window."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        self._let_go(process)
-        process.write(encode(Close()))
-        process.closeWriteChannel()
-        if not process.waitForFinished(_KILL_AFTER_MS):
-            process.kill()
-            process.waitForFinished(2000)
+        self.stop()
+        for process in [*self._ending]:
+            if not process.waitForFinished(_KILL_AFTER_MS):
+                process.kill()
+                process.waitForFinished(2000)
+
+    def _gone(self, process: QProcess) -> None:
+        if process in self._ending:
+            self._ending.remove(process)
+            process.deleteLater()
 
     def _let_go(self, process: QProcess) -> None:
         process.readyReadStandardOutput.disconnect(self._read)
