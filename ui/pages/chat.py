@@ -15,6 +15,7 @@ from ui.panels.chat.header import ChatHeader
 from ui.panels.chat.history import History
 from ui.panels.chat.live import LivePlots
 from ui.panels.chat.message import MessageView
+from ui.panels.chat.serve import ServePanel
 from ui.panels.chat.settings import ChatSettings
 from ui.panels.chat.side_by_side import SideBySide
 from ui.panels.chat.talk import Talk
@@ -155,6 +156,7 @@ class ChatPage(QWidget):
         self._record_load()
         self.engine.stop_now()
         self.side_by_side.close_engines()
+        self.serve.stop()
 
     def showEvent(self, event: object) -> None:
         if self._stale:
@@ -252,6 +254,7 @@ class ChatPage(QWidget):
         if self._record is not None and record.id != self._record.id:
             self._unload()
         self._record = record
+        self.serve.set_model(record)
         self.settings.set_model(record, self._session.library.list())
         self._show_state()
 
@@ -336,6 +339,7 @@ class ChatPage(QWidget):
         self.composer = Composer(self._context.theme)
         self.settings = ChatSettings()
         self.live = LivePlots(self._context.theme)
+        self.serve = ServePanel(self._session.home)
         self.side_by_side = SideBySide(self._context.theme, self.settings, Votes(self._session.store))
         self._talking = self.transcript
         self._beginning = self._make_beginning()
@@ -359,6 +363,7 @@ class ChatPage(QWidget):
         self._right.tabBar().setDrawBase(False)
         self._right.addTab(self.settings, "Settings")
         self._right.addTab(self.live, "Live")
+        self._right.addTab(self.serve, "Serve")
         middle = QVBoxLayout()
         middle.setSpacing(10)
         middle.addWidget(self._stack, 1)
@@ -420,7 +425,8 @@ class ChatPage(QWidget):
         self.transcript.edit_wanted.connect(self._edit)
         self.transcript.again_wanted.connect(self._again)
         self.transcript.branch_wanted.connect(self._branch)
-        self.transcript.copied.connect(lambda what: context.message.emit("good", f"{what} was copied."))
+        for panel in (self.transcript, self.serve):
+            panel.copied.connect(lambda what: context.message.emit("good", f"{what} was copied."))
         self.composer.sent.connect(self.send)
         self.composer.stop_wanted.connect(self._stop)
         self.composer.changed.connect(self._measure_soon.start)

@@ -208,3 +208,27 @@ def test_side_by_side_compares_and_votes(page: ChatPage, qtbot: QtBot, context: 
     side.vote(0)
     # The same model on both sides is no contest.
     assert Votes(context.session.store).win_rate("a", "b") is None
+
+
+def test_serve_panel_starts_a_server_that_answers_and_stops_it(page: ChatPage, qtbot: QtBot) -> None:
+    import openai
+
+    panel = page.serve
+    page._right.setCurrentWidget(panel)
+    panel.button.click()
+    qtbot.waitUntil(lambda: bool(panel.url), timeout=WAIT_MS)
+    server = psutil.Process(panel._process.processId())
+    engines = server.children(recursive=True)
+
+    client = openai.OpenAI(base_url=panel.url, api_key=panel.token)
+    answer = client.chat.completions.create(
+        model=client.models.list().data[0].id, messages=[{"role": "user", "content": "Hi"}], max_tokens=3
+    )
+    qtbot.waitUntil(lambda: "tokens generated" in panel._figures.text(), timeout=WAIT_MS)
+    panel.button.click()
+
+    assert answer.choices[0].finish_reason in ("length", "stop")
+    assert engines
+    _gone, alive = psutil.wait_procs([server, *engines], timeout=20)
+    assert not alive
+    assert panel.url == ""
