@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from ui.widgets.badge import Badge
-from ui.widgets.card import label
+from ui.widgets.card import label, restyle
 from workbench.home import Home
 from workbench.jobs.exits import words
 from workbench.library.records import ModelRecord
@@ -190,6 +190,8 @@ class ServePanel(QWidget):
         self._state.setText("serving" if ready else "starting" if running else "stopped")
         self._state.set_tone("good" if ready else "accent" if running else "neutral")
         self.button.setText("Stop" if running else "Start")
+        self.button.setProperty("variant", "" if running else "primary")
+        restyle(self.button)
         self.button.setEnabled(running or self._record is not None)
         self._places.setEnabled(not running)
 

@@ -29,6 +29,7 @@ from workbench.model import FORMAT_TITLES, ModelFormat
 
 _FORMATS: dict[str, ModelFormat] = {"gguf": "gguf", "hf": "hf", "mlx": "mlx"}
 _LABEL_WIDTH = 92
+_TEXT_MARGINS = (8, 0, 0, 0)
 #: Sampling as most models' makers advise it, the careful end, and the likeliest token every time.
 PRESETS: dict[str, Sampling] = {
     "Balanced": Sampling(),
@@ -270,7 +271,7 @@ def _place(form: QFormLayout, name: str, field: QWidget) -> None:
     field.setMinimumWidth(60)
     field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     text = label(name, "caption")
-    text.setFixedWidth(_LABEL_WIDTH)
+    text.setFixedSize(_LABEL_WIDTH, field.sizeHint().height())
     text.setBuddy(field)
     form.addRow(text, field)
 
@@ -298,6 +299,7 @@ def _number(low: float, high: float, step: float, tip: str) -> QDoubleSpinBox:
     box.setSingleStep(step)
     box.setDecimals(2)
     box.setToolTip(tip)
+    box.lineEdit().setTextMargins(*_TEXT_MARGINS)
     return box
 
 
@@ -305,6 +307,7 @@ def _count(low: int, high: int, tip: str) -> QSpinBox:
     box = QSpinBox()
     box.setRange(low, high)
     box.setToolTip(tip)
+    box.lineEdit().setTextMargins(*_TEXT_MARGINS)
     return box
 
 
