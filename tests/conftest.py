@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+# Before anything imports the hub's client, which looks at this once.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 from workbench.home import Home
 from workbench.store.database import Store

@@ -143,12 +143,14 @@ class Trial:
 
     def orphans(self) -> list[str]:
         """Processes that work in the home though nothing is at work there."""
-        found = []
+        found = {}
         for process in psutil.process_iter(["pid", "cmdline", "status"]):
             words = " ".join(process.info["cmdline"] or [])
             if str(self.home.root) in words and process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(words)
-        return found
+                found[process] = words
+        # A worker that has said its last word may still be leaving, slowly on a busy machine.
+        _gone, alive = psutil.wait_procs(list(found), timeout=10)
+        return [found[process] for process in alive]
 
     def has_begun(self, session: Session, job: JobRecord, attempt: int) -> bool:
         """Whether a job's worker was started so often, or the job rests before that."""

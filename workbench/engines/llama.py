@@ -264,7 +264,8 @@ class LlamaRows:
         if adapters == self._applied:
             return
         count = len(adapters)
-        pointers = (ctypes.c_void_p * max(1, count))(*[self._adapters[use.name] for use in adapters])
+        pointer = ctypes.POINTER(ctypes.c_void_p)
+        pointers = (pointer * max(1, count))(*[self._adapters[use.name] for use in adapters])
         scales = (ctypes.c_float * max(1, count))(*[use.scale for use in adapters])
         self._api.llama_set_adapters_lora(self._opened, pointers, count, scales)
         self._applied = adapters

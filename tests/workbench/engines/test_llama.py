@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from workbench.engines.errors import ContextFullError, RequestError
-from workbench.engines.request import AdapterUse, DraftOptions, Message, Request
+from workbench.engines.request import AdapterOptions, AdapterUse, DraftOptions, Message, Request
 from workbench.engines.wire import Delta, Started
 from workbench.errors import ModelFileError, UsageError
 
@@ -312,3 +312,45 @@ def test_sample_model_answers_a_conversation(opened, sample_gguf: Path) -> None:
     assert tokens.count(1) == 3  # <|im_start|> for system, user and assistant, and no token doubled
     assert run.end("a").reason in ("stop", "length")
     assert run.text("a").strip()
+
+
+def made_adapter(path: Path) -> Path:
+    """A LoRA adapter in GGUF form for the tiny model, with weights that do something."""
+    import gguf
+
+    random = np.random.default_rng(3)
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", 16.0)
+    for layer in range(2):
+        for name, inner, outer in (("ffn_down", 256, 64), ("attn_q", 64, 64)):
+            shape_a, shape_b = (4, inner), (outer, 4)
+            tensor = f"blk.{layer}.{name}.weight"
+            writer.add_tensor(f"{tensor}.lora_a", random.normal(size=shape_a).astype(np.float32))
+            writer.add_tensor(f"{tensor}.lora_b", random.normal(size=shape_b).astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def test_adapters_are_switched_from_request_to_request(opened, tiny_gguf: Path, tmp_path: Path) -> None:
+    adapters = tuple(
+        AdapterOptions(name=name, path=str(made_adapter(tmp_path / f"{name}.gguf")))
+        for name in ("one", "two")
+    )
+    run = opened(tiny_gguf, parallel=3, adapters=adapters)
+    base = run.answer("base", prompt_of(1))
+
+    run.add("plain", prompt_of(1), reuse=False)
+    run.add("one", prompt_of(1), adapters=(AdapterUse(name="one"),))
+    run.add("both", prompt_of(1), adapters=(AdapterUse(name="one", scale=0.5), AdapterUse(name="two")))
+    run.to_end()
+    none = run.answer("none", prompt_of(1), adapters=(AdapterUse(name="one", scale=0.0),))
+
+    assert run.tokens("plain") == base
+    assert run.tokens("one") != base
+    assert run.tokens("both") not in (base, run.tokens("one"))
+    assert none == base
