@@ -30,6 +30,8 @@ from workbench.errors import WorkbenchError
 
 #: Most prompt tokens in a step while others wait for their next token: a full chunk would stall them.
 _PROMPT_TOKENS_BESIDE_ANSWERS = 256
+#: The prompt that waits longest gets at least this part of a step: one in so many.
+_SHARE_OF_OLDEST = 4
 #: Tokens at the beginning that stay when the context is shifted (attention sinks, arXiv 2309.17453).
 _SINKS = 4
 #: Guessing costs more than it gains where the machine is busy with other answers anyway.
@@ -276,22 +278,29 @@ class Scheduler:
         return out
 
     def _pieces(self, reading: list[Row], chunks: list[Chunk]) -> tuple[list[Row], list[Chunk]]:
-        """A piece of each prompt, in the order of arrival; short ones are not kept behind long ones."""
+        """Pieces of prompts for this step: the shortest rest first, so that most get their first token soon.
+
+        The one that waits longest always gets a share, so that short ones can't keep a long one out.
+        """
         budget = self._rows.chunk - sum(len(each.tokens) for each in chunks)
         if chunks:
             budget = min(budget, _PROMPT_TOKENS_BESIDE_ANSWERS)
-        reading = sorted(reading, key=lambda row: row.used_at)
-        pieces: list[Chunk] = []
-        rows: list[Row] = []
-        for place, row in enumerate(reading):
-            share = budget // (len(reading) - place)
-            size = min(len(row.pending), share)
-            if size > 0:
-                rows.append(row)
-                wanted = 1 if size == len(row.pending) else 0
-                pieces.append(Chunk(row.index, row.pending[:size], wanted))
-                budget -= size
-        return rows, pieces
+        if not reading or budget <= 0:
+            return [], []
+        oldest = min(reading, key=lambda row: row.used_at)
+        sizes = {oldest.index: min(len(oldest.pending), max(1, budget // _SHARE_OF_OLDEST))}
+        budget -= sizes[oldest.index]
+        for row in sorted(reading, key=lambda row: (len(row.pending), row.used_at)):
+            more = min(len(row.pending) - sizes.get(row.index, 0), budget)
+            if more > 0:
+                sizes[row.index] = sizes.get(row.index, 0) + more
+                budget -= more
+        rows = [row for row in reading if row.index in sizes]
+        return rows, [
+            Chunk(row.index, row.pending[:size], 1 if size == len(row.pending) else 0)
+            for row in rows
+            for size in (sizes[row.index],)
+        ]
 
     def _answered(
         self, row: Row, chunk: Chunk, guess: list[int], logits: Logits, taken_s: float
