@@ -70,7 +70,8 @@ async def measure(url: str, token: str, clients: int, kind: str, turn: int) -> t
     async def one(client: httpx.AsyncClient, number: int) -> None:
         nonlocal tokens
         for again in range(ROUNDS):
-            topic = f"Town {turn}-{number}-{again}. "
+            # No prompt comes twice: what a server keeps of earlier runs is not what is measured.
+            topic = f"{clients * 1000 + turn * 100 + number}, {kind}, round {again}. "
             own = f"{topic}{'The market square lies by the river. ' * 12}"
             prompt = SHARED + topic if kind == "shared" else own
             body = {
@@ -136,7 +137,7 @@ def native(tool: Path, path: Path) -> Iterator[tuple[str, str]]:
         port = free.getsockname()[1]
     command = [
         *(str(tool), "-m", str(path), "-c", str(CONTEXT * PLACES), "-np", str(PLACES), "--port", str(port)),
-        *("-t", str(physical_cores()), "-b", "512", "-ub", "512", "--no-webui"),
+        *("-t", str(physical_cores()), "--no-webui"),
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -21,8 +21,9 @@ from workbench.engines.request import AdapterOptions, AdapterUse, LoadOptions
 from workbench.errors import ModelFileError, OutOfMemoryError, UsageError
 from workbench.hardware import physical_cores
 
-#: Tokens that are computed at once; llama.cpp's own default for a physical batch.
+#: Tokens that are computed at once, and most tokens of one call: llama.cpp's own defaults.
 CHUNK = 512
+BATCH = 2048
 #: Where a model was trained for more, this much is loaded unless more is asked for.
 DEFAULT_CONTEXT = 8192
 
@@ -60,7 +61,7 @@ def open_llama(library: LlamaLibrary, options: LoadOptions, progress: Callable[[
     threads = options.threads or physical_cores()
     wanted.n_ctx = context * options.parallel
     wanted.n_seq_max = options.parallel
-    wanted.n_batch = wanted.n_ubatch = CHUNK
+    wanted.n_batch, wanted.n_ubatch = BATCH, CHUNK
     # A cache of its own for each row: in one pool every token would attend over all rows' cells, masked.
     wanted.kv_unified = False
     wanted.type_k = wanted.type_v = _KV_TYPES[options.kv_type]
@@ -103,7 +104,7 @@ class LlamaRows:
         api = library.api
         self.count = options.parallel
         self.context = context
-        self.chunk = CHUNK
+        self.chunk = BATCH
         self.layers = int(api.llama_model_n_layer(model))
         self._library = library
         self._api = api
@@ -113,7 +114,7 @@ class LlamaRows:
         self._vocabulary = int(api.llama_vocab_n_tokens(api.llama_model_get_vocab(model)))
         self._width = int(api.llama_model_n_embd_out(model))
         self._lengths = [0] * self.count
-        self._batch = LlamaBatch(api, CHUNK)
+        self._batch = LlamaBatch(api, BATCH)
         self._adapters: dict[str, Any] = {}
         self._applied: tuple[AdapterUse, ...] = ()
         self._embeds = options.embeddings

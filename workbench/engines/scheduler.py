@@ -28,10 +28,11 @@ from workbench.engines.speculation import Drafter, Judge
 from workbench.engines.wire import Emission, ErrorInfo, Failed, LoadReport, OptionCheck, Started
 from workbench.errors import WorkbenchError
 
-#: Most prompt tokens in a step while others wait for their next token: a full chunk would stall them.
-_PROMPT_TOKENS_BESIDE_ANSWERS = 256
-#: The prompt that waits longest gets at least this part of a step: one in so many.
-_SHARE_OF_OLDEST = 4
+#: A prompt with no more left than this is read whole: in pieces it would stall the answers more often.
+_WHOLE = 512
+#: Tokens of a longer prompt in one step; fewer while answers wait for their next token meanwhile.
+_PIECE = 512
+_PIECE_BESIDE_ANSWERS = 256
 #: Tokens at the beginning that stay when the context is shifted (attention sinks, arXiv 2309.17453).
 _SINKS = 4
 #: Guessing costs more than it gains where the machine is busy with other answers anyway.
@@ -278,24 +279,17 @@ class Scheduler:
         return out
 
     def _pieces(self, reading: list[Row], chunks: list[Chunk]) -> tuple[list[Row], list[Chunk]]:
-        """Pieces of prompts for this step: the shortest rest first, so that most get their first token soon.
-
-        The one that waits longest always gets a share, so that short ones can't keep a long one out.
-        """
+        """What to read of the prompts in this step."""
         budget = self._rows.chunk - sum(len(each.tokens) for each in chunks)
-        if chunks:
-            budget = min(budget, _PROMPT_TOKENS_BESIDE_ANSWERS)
         if not reading or budget <= 0:
             return [], []
-        oldest = min(reading, key=lambda row: row.used_at)
-        sizes = {oldest.index: min(len(oldest.pending), max(1, budget // _SHARE_OF_OLDEST))}
-        budget -= sizes[oldest.index]
-        for row in sorted(reading, key=lambda row: (len(row.pending), row.used_at)):
-            more = min(len(row.pending) - sizes.get(row.index, 0), budget)
-            if more > 0:
-                sizes[row.index] = sizes.get(row.index, 0) + more
-                budget -= more
-        rows = [row for row in reading if row.index in sizes]
+        by_age = sorted(reading, key=lambda row: row.used_at)
+        sizes = _shares(
+            {row.index: len(row.pending) for row in by_age},
+            budget,
+            _PIECE_BESIDE_ANSWERS if chunks else _PIECE,
+        )
+        rows = [row for row in by_age if sizes.get(row.index)]
         return rows, [
             Chunk(row.index, row.pending[:size], 1 if size == len(row.pending) else 0)
             for row in rows
@@ -448,3 +442,31 @@ def _last(row: Row) -> int:
     if row.last is None:
         raise RuntimeError("the row has no token to go on from")
     return row.last
+
+
+def _shares(rests: dict[int, int], budget: int, piece: int) -> dict[int, int]:
+    """How many tokens of each prompt to read in a step.
+
+    Short ones are read whole, the shortest first, so that most get their first token soon. The prompt that
+    waits longest always goes on, so that short ones can't keep it out; of the long ones one at a time does.
+
+    Args:
+        rests: Tokens left to read, the prompt that waits longest first.
+        budget: Tokens of the step.
+        piece: Most tokens of a long prompt.
+
+    >>> _shares({1: 3000, 2: 100, 3: 200}, 512, 256)
+    {1: 256, 2: 100, 3: 156}
+    """
+    oldest = next(iter(rests))
+    sizes = {oldest: min(rests[oldest] if rests[oldest] <= _WHOLE else piece, budget)}
+    budget -= sizes[oldest]
+    short = [index for index in rests if rests[index] <= _WHOLE and index != oldest]
+    for index in sorted(short, key=rests.__getitem__):
+        sizes[index] = min(rests[index], budget)
+        budget -= sizes[index]
+    if rests[oldest] <= _WHOLE:
+        long = next((index for index in rests if rests[index] > _WHOLE), None)
+        if long is not None:
+            sizes[long] = min(piece, budget)
+    return sizes
