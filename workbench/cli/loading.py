@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from workbench.engines.drafts import propose_draft
 from workbench.engines.request import AdapterOptions, DraftOptions, EngineName, KvType, LoadOptions
 from workbench.engines.wire import LoadReport
 from workbench.errors import NotFoundError, UsageError
@@ -50,7 +51,9 @@ def add_load_flags(parser: argparse.ArgumentParser, *, parallel: int) -> None:
     group.add_argument("--context", type=_positive, help="longest conversation in tokens")
     group.add_argument("--parallel", type=_positive, default=parallel, help=f"requests at once ({parallel})")
     group.add_argument(
-        "--draft", metavar="MODEL", help="guess ahead with this model, or with the prompt itself: ngram"
+        "--draft",
+        metavar="MODEL",
+        help="guess ahead with this model, from the prompt itself (ngram), or as the library proposes (auto)",
     )
     group.add_argument("--draft-tokens", type=_positive, default=4, help="tokens to guess at a time (4)")
     group.add_argument(
@@ -109,7 +112,7 @@ def load_options(session: Session, model: NamedModel, arguments: argparse.Namesp
         gpu_layers=arguments.gpu_layers,
         kv_type=arguments.kv_type,
         flash_attention=flash[arguments.flash_attention],
-        draft=_draft(session, arguments),
+        draft=_draft(session, model, arguments),
         adapters=tuple(map(_adapter, arguments.adapter)),
         threads=arguments.threads,
         weights=arguments.weights,
@@ -149,13 +152,29 @@ def record_load(session: Session, model: NamedModel, report: LoadReport, peak_by
         )
 
 
-def _draft(session: Session, arguments: argparse.Namespace) -> DraftOptions | None:
+def _draft(session: Session, model: NamedModel, arguments: argparse.Namespace) -> DraftOptions | None:
     if arguments.draft is None:
         return None
     if arguments.draft == "ngram":
         return DraftOptions(kind="ngram", tokens=arguments.draft_tokens)
+    if arguments.draft == "auto":
+        return _proposed(session, model, arguments.draft_tokens)
     path = find_model(session, arguments.draft).path
     return DraftOptions(kind="model", path=str(path), tokens=arguments.draft_tokens)
+
+
+def _proposed(session: Session, model: NamedModel, tokens: int) -> DraftOptions:
+    """The draft that the library proposes for a model; the prompt itself where it holds none."""
+    models = session.library.list()
+    record = next((each for each in models if each.id == model.id), None)
+    found = propose_draft(record, models) if record is not None else None
+    if found is None:
+        sys.stderr.write(
+            "No smaller model of this kind is in the library: guessing from the prompt itself.\n"
+        )
+        return DraftOptions(kind="ngram", tokens=tokens)
+    sys.stderr.write(f"Guessing with {found.name} ({found.quantization}).\n")
+    return DraftOptions(kind="model", path=str(found.path), tokens=tokens)
 
 
 def _adapter(text: str) -> AdapterOptions:
