@@ -11,6 +11,7 @@ from PySide6.QtCore import QCoreApplication, QTimer
 from ui import format
 from ui.app import make_application
 from ui.context import AppContext
+from ui.pages.chat import ChatPage
 from ui.theme import Theme
 from ui.window import MainWindow
 from workbench.demo import Demo
@@ -22,6 +23,10 @@ from workbench.session import Session
 _STEP_MS = 150
 #: So much of the last quantization is done when its picture is taken.
 _PICTURE_AT = 0.3
+#: What the demonstration asks the model that it made, and how long the answer may become.
+_QUESTION = "Explain in three sentences why smaller numbers make a language model faster."
+_ANSWER_TOKENS = 120
+_SEED = 7
 
 
 def run(home: Path, pictures: Path, *, stay_open: bool) -> int:
@@ -60,6 +65,7 @@ class _Show:
         self._pictures = pictures
         self._stay_open = stay_open
         self._told = False
+        self._chat: ChatPage | None = None
         self._seen: dict[str, str] = {}
         self._timer = QTimer(window)
         self._timer.setInterval(_STEP_MS)
@@ -76,11 +82,39 @@ class _Show:
             self._leave()
             return
         runner = self._window.context.session.runner
-        if self._demo.done and (runner is None or not runner.running):
+        if not self._demo.done or (runner is not None and runner.running):
+            return
+        if self._chat is None and self._demo.failure is None:
+            self._chat = self._begin_talk()
+        elif self._chat is None or self._chat.rests:
             self._timer.stop()
+            self._end_talk()
             self.finish()
             if not self._stay_open:
                 self._leave()
+
+    def _begin_talk(self) -> ChatPage:
+        """Ask the reference; the smallest that was made of it guesses ahead."""
+        page = self._window.open_page("chat", self._demo.reference_id)
+        if not isinstance(page, ChatPage):
+            raise TypeError("The page named chat is another one.")
+        page.settings.form.longest.setValue(_ANSWER_TOKENS)
+        page.settings.form.seed.setText(str(_SEED))
+        page.settings.loading.use_proposal()
+        page.send(_QUESTION)
+        _say("\nThe model is asked something, with a quantized sibling guessing ahead:")
+        return page
+
+    def _end_talk(self) -> None:
+        if self._chat is None:
+            return
+        said = self._chat.transcript.views
+        _say(f"  {said[-1].text.strip() if said else 'no answer'}")
+        _say(f"  {said[-1].figures_text}" if said else "")
+        if not self._stay_open:
+            self._chat.show_live()
+            self._window.grab().save(str(self._pictures / "chat-answered.png"))
+            self._chat.close_engines()
 
     def _leave(self) -> None:
         """End without the question that a person is asked who closes the window over running jobs."""

@@ -37,7 +37,7 @@ def take_all(app: QApplication, theme: Theme, home: Home, folder: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="tenfold-") as empty:
         for root, prefix, pages in (
             (home, "", tuple(entry.name for entry in PAGES)),
-            (Home(Path(empty)), "empty-", ("models", "optimize", "jobs")),
+            (Home(Path(empty)), "empty-", ("models", "optimize", "jobs", "chat")),
         ):
             with Session.open(root, supervise=False) as session:
                 window = MainWindow(AppContext(session, theme))
@@ -56,6 +56,8 @@ def _take_page(app: QApplication, theme: Theme, window: MainWindow, name: str, s
     if name == "optimize" and window.context.session.library.list():
         # The catalogue process takes seconds the first time.
         wait(lambda: page.operations.rowCount() > 0, _PATIENCE_MS)  # type: ignore[attr-defined]
+    if name == "chat" and (kept := page.history.list.item(0)) is not None:  # type: ignore[attr-defined]
+        page.history.list.setCurrentItem(kept)  # type: ignore[attr-defined]
     _let_be(window, _SETTLE_MS)
     for side in _SIDES:
         theme.set_mode(side)

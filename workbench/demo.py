@@ -15,6 +15,7 @@ from workbench.session import Session
 class DemoRow:
     """One model of the demonstration: its size against the reference, and how long its job took."""
 
+    model_id: str
     name: str
     quantization: str
     size_bytes: int
@@ -41,6 +42,11 @@ class Demo:
     def done(self) -> bool:
         """Whether nothing more will be submitted, and nothing is at work."""
         return self.failure is not None or (len(self._jobs) == 4 and self._all_rest())
+
+    @property
+    def reference_id(self) -> str | None:
+        """The model in full precision that the others are compared with; None until it is made."""
+        return self._reference.id if self._reference is not None else None
 
     @property
     def failure(self) -> JobRecord | None:
@@ -92,4 +98,12 @@ class Demo:
 def _row(model: ModelRecord, job: JobRecord | None, reference: ModelRecord | None) -> DemoRow:
     took = job.ended_at - job.started_at if job and job.ended_at and job.started_at else None
     share = model.size_bytes / reference.size_bytes if reference is not None else None
-    return DemoRow(model.name, model.quantization, model.size_bytes, model.bits_per_weight, share, took)
+    return DemoRow(
+        model.id,
+        model.name,
+        model.quantization,
+        model.size_bytes,
+        model.bits_per_weight,
+        share,
+        took,
+    )

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ui.context import AppContext
 from ui.engine_process import EngineProcess
@@ -22,8 +32,9 @@ from ui.panels.chat.talk import Talk
 from ui.panels.chat.transcript import WIDEST, Transcript
 from ui.widgets.empty_state import EmptyState
 from workbench.chat.conversations import Conversations, Turn
+from workbench.chat.presets import Presets
 from workbench.chat.votes import Votes
-from workbench.engines.wire import ErrorInfo, LoadReport, Reading
+from workbench.engines.wire import Compared, ErrorInfo, LoadReport, Reading
 from workbench.errors import NotFoundError, WorkbenchError
 from workbench.library.load_history import Load
 from workbench.library.records import ModelRecord
@@ -31,6 +42,8 @@ from workbench.library.records import ModelRecord
 _LEFT_WIDTH = 216
 _RIGHT_WIDTH = 288
 _MEASURE_MS = 300
+#: Enough to tell a speed; nobody waits for more.
+_COMPARED_TOKENS = 128
 _SUGGESTIONS = (
     "Explain what quantizing a model does, in three sentences.",
     "Write a Python function that checks whether a word is a palindrome.",
@@ -94,6 +107,15 @@ class ChatPage(QWidget):
         """What the palette and the shortcuts sheet offer of this page."""
         return list(self._actions)
 
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is being loaded, answered or about to be."""
+        return not self.talk.busy and not self._waiting_text
+
+    def show_live(self) -> None:
+        """Show the plots beside the conversation."""
+        self._right.setCurrentWidget(self._live_room)
+
     def load(self) -> None:
         """Load the chosen model as the settings say."""
         if self._record is None:
@@ -103,6 +125,7 @@ class ChatPage(QWidget):
         options = self.settings.load_options(self._record)
         self.talk.model_name = f"{self._record.name}"
         self.live.clear()
+        self.live.guessing.setVisible(options.draft is not None)
         self.header.show_loading(0.0)
         self.engine.load(options)
         self._show_state()
@@ -151,6 +174,21 @@ class ChatPage(QWidget):
         self.history.mark(id)
         self._answer()
 
+    def compare(self) -> None:
+        """Measure what the draft brings on the last question of the conversation."""
+        asked = max((at for at, turn in enumerate(self._turns) if turn.role == "user"), default=None)
+        if self._report is None or asked is None or self.talk.busy or self.talk.comparing:
+            self._context.message.emit("info", "Load a model with a draft and ask something first.")
+            return
+        sampling = self.settings.sampling()
+        most = min(sampling.max_tokens or _COMPARED_TOKENS, _COMPARED_TOKENS)
+        self.talk.compare(
+            self._conversation_id or "",
+            self._turns[: asked + 1],
+            msgspec.structs.replace(sampling, max_tokens=most),
+        )
+        self.live.guessing.show_comparing()
+
     def close_engines(self) -> None:
         """End every generating process and wait for it; the window closes."""
         self._record_load()
@@ -197,6 +235,15 @@ class ChatPage(QWidget):
         self._growing = None
         self._show_turns()
         self.history.refresh()
+        if self._turns:
+            self.live.guessing.show_answer(self._turns[-1].figures)
+
+    def _compared(self, found: Compared | ErrorInfo) -> None:
+        if isinstance(found, Compared):
+            self.live.guessing.show_compared(found)
+        else:
+            self.live.guessing.show_failed(f"{found.message} {found.remedy}")
+        self._show_state()
 
     def _answer_failed(self, error: ErrorInfo) -> None:
         self._growing = None
@@ -212,7 +259,11 @@ class ChatPage(QWidget):
     def _answer(self) -> None:
         if self._conversation_id is not None and self._turns and not self.talk.busy:
             self.talk.answer(
-                self._conversation_id, self._turns, self.settings.sampling(), self.settings.overflow()
+                self._conversation_id,
+                self._turns,
+                self.settings.sampling(),
+                self.settings.overflow(),
+                self.settings.adapter_uses(),
             )
 
     def _again(self, turn_id: int) -> None:
@@ -321,6 +372,7 @@ class ChatPage(QWidget):
     def _show_state(self) -> None:
         self.composer.set_state(ready=self._record is not None, busy=self.talk.busy)
         self._stop_action.setEnabled(self.talk.busy or self._editing is not None)
+        self.live.guessing.show_busy(self.talk.busy or self.talk.comparing)
         if self._report is None:
             self.composer.set_meter(0, 0)
 
@@ -337,10 +389,13 @@ class ChatPage(QWidget):
         self.history.setFixedWidth(_LEFT_WIDTH)
         self.transcript = Transcript(self._context.theme)
         self.composer = Composer(self._context.theme)
-        self.settings = ChatSettings()
+        presets = Presets(self._session.store)
+        self.settings = ChatSettings(self._context.theme, presets, self._session.home.cache / "prompts")
         self.live = LivePlots(self._context.theme)
         self.serve = ServePanel(self._session.home)
-        self.side_by_side = SideBySide(self._context.theme, self.settings, Votes(self._session.store))
+        self.side_by_side = SideBySide(
+            self._context.theme, self.settings, presets, Votes(self._session.store)
+        )
         self._talking = self.transcript
         self._beginning = self._make_beginning()
         models = QPushButton("Go to Models")
@@ -362,7 +417,8 @@ class ChatPage(QWidget):
         self._right.tabBar().setAccessibleName("Settings or live figures")
         self._right.tabBar().setDrawBase(False)
         self._right.addTab(self.settings, "Settings")
-        self._right.addTab(self.live, "Live")
+        self._live_room = _scrolling(self.live)
+        self._right.addTab(self._live_room, "Live")
         self._right.addTab(self.serve, "Serve")
         middle = QVBoxLayout()
         middle.setSpacing(10)
@@ -413,6 +469,8 @@ class ChatPage(QWidget):
         self.talk.ended.connect(self._ended)
         self.talk.failed.connect(self._answer_failed)
         self.talk.measured.connect(self.composer.set_meter)
+        self.talk.compared.connect(self._compared)
+        self.live.guessing.compare_wanted.connect(self.compare)
         self.header.chosen.connect(self._model_chosen)
         self.header.load_wanted.connect(self.load)
         self.header.unload_wanted.connect(self._unload)
@@ -433,6 +491,8 @@ class ChatPage(QWidget):
         self.composer.failed.connect(self._report_error)
         self.settings.system_changed.connect(self._system_changed)
         self.settings.loading_changed.connect(self._loading_changed)
+        self.settings.presets_changed.connect(self.side_by_side.reload_presets)
+        self.settings.failed.connect(self._report_error)
 
     def _exported(self, path: Path) -> None:
         self._context.message.emit("good", f"{path.name} was written.")
@@ -458,13 +518,28 @@ class ChatPage(QWidget):
             ("Load the model", "Ctrl+L", self.load),
             ("Rename the conversation", "F2", self.history.rename),
             ("Export the conversation", "Ctrl+E", self.history.export),
+            ("Side by side", "Ctrl+B", self.header.side_by_side.toggle),
+            ("Keep the settings as a preset", "", self.settings.form.ask_and_keep),
+            ("Compare guessing with plain decoding", "", self.compare),
             ("Write a message", "Ctrl+M", self.composer.editor.setFocus),
         ):
             action = QAction(text, self)
-            action.setShortcut(QKeySequence(keys))
+            if keys:
+                action.setShortcut(QKeySequence(keys))
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             action.triggered.connect(lambda _on=False, act=act: act())
             self.addAction(action)
             self._actions.append(action)
         self._stop_action = self._actions[1]
         self._stop_action.setEnabled(False)
+
+
+def _scrolling(content: QWidget) -> QScrollArea:
+    """A part that a low window can't show whole."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(content)
+    return area

@@ -283,6 +283,10 @@ class ModelsPage(QWidget):
         if record is not None:
             self._context.open_page.emit("optimize", record.id)
 
+    def _chat(self, record: ModelRecord | None) -> None:
+        if record is not None:
+            self._context.open_page.emit("chat", record.id)
+
     def _show_in_folder(self, record: ModelRecord | None) -> None:
         if record is None:
             return
@@ -434,6 +438,7 @@ class ModelsPage(QWidget):
             self.add_menu.addAction(self._action(text, keys, lambda way=way: self.add_by(way)))
         self._row_actions = [
             self._action("Optimize the model", "", lambda: self._optimize(self.table.current())),
+            self._action("Chat with the model", "", lambda: self._chat(self.table.current())),
             self._action("Rename the model", "", self._rename_current),
             self._action("Show in folder", "", lambda: self._show_in_folder(self.table.current())),
             self._action("Copy its path", "", lambda: self._copy("path")),
@@ -475,6 +480,7 @@ class ModelsPage(QWidget):
         self.queue.finished.connect(self._finished)
         self.welcome.way_chosen.connect(self.add_by)
         detail.optimize_wanted.connect(self._optimize)
+        detail.chat_wanted.connect(self._chat)
         detail.rename_wanted.connect(lambda record: self.table.rename(record.id))
         detail.show_wanted.connect(self._show_in_folder)
         detail.remove_wanted.connect(lambda record: self._remove([record]))

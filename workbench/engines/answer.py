@@ -79,6 +79,7 @@ class Answer:
         self._pending_text: list[str] = []
         self._pending_tokens: list[int] = []
         self._pending_drafted: list[bool] = []
+        self._pending_ends: list[int] = []
         self._pending_logprobs: list[TokenLogprob] = []
         self._clock = clock
         self._asked_at = clock()
@@ -121,6 +122,7 @@ class Answer:
             self._pending_logprobs.append(logprob)
         piece = self._tokenizer.raw_piece(token) if self._gate else self._tokenizer.piece(token)
         self._say(self._stream.push(piece))
+        self._pending_ends.append(sum(map(len, self._pending_text)))
         if self._stream.stopped or self.sampler.exhausted:
             self.reason = "stop"
         elif self._limit is not None and len(self.tokens) >= self._limit:
@@ -144,10 +146,11 @@ class Answer:
             text="".join(self._pending_text),
             tokens=tuple(self._pending_tokens),
             drafted=tuple(self._pending_drafted) if any(self._pending_drafted) else (),
+            ends=tuple(self._pending_ends) if count > 1 else (),
             logprobs=tuple(self._pending_logprobs),
         )
         self._pending_text, self._pending_tokens = [], []
-        self._pending_drafted, self._pending_logprobs = [], []
+        self._pending_drafted, self._pending_ends, self._pending_logprobs = [], [], []
         return delta
 
     def finish(self) -> list[Delta | Finished]:

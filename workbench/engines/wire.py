@@ -6,6 +6,7 @@ A client sends `Load` first and waits for `Loaded` or `LoadFailed`; requests the
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal
 
 import msgspec
@@ -228,6 +229,7 @@ class Delta(Struct, frozen=True, kw_only=True, tag="delta"):
         text: Whole characters only; may be empty while a character or a stop text is incomplete.
         tokens: The ids behind this and any held-back text, in order.
         drafted: For each token, whether the draft had guessed it.
+        ends: For each token, where its text ends in `text`; empty where there is one token only.
         logprobs: One for each token, where asked for.
     """
 
@@ -235,7 +237,19 @@ class Delta(Struct, frozen=True, kw_only=True, tag="delta"):
     text: str
     tokens: tuple[int, ...]
     drafted: tuple[bool, ...] = ()
+    ends: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
+
+    def pieces(self) -> list[str]:
+        """The text of each token; what follows the last one's end belongs to it.
+
+        >>> Delta(id="a", text="one two", tokens=(1, 2), ends=(3, 7)).pieces()
+        ['one', ' two']
+        """
+        if not self.ends:
+            return [self.text]
+        borders = (0, *self.ends[:-1], len(self.text))
+        return [self.text[start:end] for start, end in pairwise(borders)]
 
 
 class Finished(Struct, frozen=True, kw_only=True, tag="finished"):

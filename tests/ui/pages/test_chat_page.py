@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,9 +30,9 @@ def page(context: AppContext, qtbot: QtBot, tiny_gguf: Path) -> Iterator[ChatPag
     made.resize(1280, 800)
     with qtbot.waitExposed(made):
         made.show()
-    made.settings._context.setValue(512)
-    made.settings._longest.setValue(12)
-    made.settings._seed.setText("7")
+    made.settings.loading.context.setValue(512)
+    made.settings.form.longest.setValue(12)
+    made.settings.form.seed.setText("7")
     yield made
     made.close_engines()
 
@@ -81,8 +82,8 @@ def test_answering_again_and_editing_make_branches(page: ChatPage, qtbot: QtBot)
 
 
 def test_stopping_keeps_what_was_said(page: ChatPage, qtbot: QtBot) -> None:
-    page.settings._longest.setValue(0)
-    page.settings._preset.setCurrentIndex(0)
+    page.settings.form.longest.setValue(0)
+    page.settings.form.preset.setCurrentIndex(0)
     page.send("Tell me everything")
     qtbot.waitUntil(lambda: page.talk.busy, timeout=WAIT_MS)
     assert page.composer.button.text() == "Stop"
@@ -121,7 +122,7 @@ def test_broken_model_is_a_message_and_the_text_comes_back(
     page: ChatPage, qtbot: QtBot, context: AppContext
 ) -> None:
     # The tiny model's heads are too narrow for a quantized cache.
-    page.settings._kv_type.setCurrentIndex(1)
+    page.settings.loading.kv_type.setCurrentIndex(1)
     page.composer.set_text("Hello")
     page.composer._send()
 
@@ -188,8 +189,8 @@ def test_copying_a_message_and_its_code(page: ChatPage, qtbot: QtBot) -> None:
 
 
 def test_side_by_side_compares_and_votes(page: ChatPage, qtbot: QtBot, context: AppContext) -> None:
-    page.settings._preset.setCurrentText("Greedy")
-    page.settings._take_preset(page.settings._preset.currentIndex())
+    page.settings.form.preset.setCurrentText("Greedy")
+    page.settings.form._take(page.settings.form.preset.currentIndex())
     page.header.side_by_side.setChecked(True)
     side = page.side_by_side
     side.prompt.setText("Hello")
@@ -232,3 +233,101 @@ def test_serve_panel_starts_a_server_that_answers_and_stops_it(page: ChatPage, q
     _gone, alive = psutil.wait_procs([server, *engines], timeout=20)
     assert not alive
     assert panel.url == ""
+
+
+def test_guesses_are_coloured_counted_and_compared(page: ChatPage, qtbot: QtBot) -> None:
+    page.settings.form.preset.setCurrentText("Greedy")
+    page.settings.form._take(page.settings.form.preset.currentIndex())
+    page.settings.form.longest.setValue(80)
+    page.settings.loading.draft.setCurrentIndex(page.settings.loading.draft.findData("ngram"))
+    ask(page, qtbot, "again and again and again and again")
+
+    view = page.transcript.views[1]
+    guessed = view.turn.figures["guessed"] if view.turn is not None else []
+    assert guessed
+    assert all(0 <= start < end <= len(view.text) for start, end in guessed)
+    assert not view._guesses.isHidden()
+    view._guesses.setChecked(True)
+    assert "background-color" in view._body.toHtml()
+    # The tiny model says control characters that Qt shows as spaces.
+    assert re.sub(r"\W", "", view._body.toPlainText()) == re.sub(r"\W", "", view.text)
+
+    panel = page.live.guessing
+    assert not panel.isHidden()
+    assert "guesses in the last answer were right" in panel._words.text()
+    panel.button.click()
+    assert not panel.button.isEnabled()
+    qtbot.waitUntil(panel.button.isEnabled, timeout=WAIT_MS)
+    assert "The tokens are the same." in panel._result.text()
+    assert len(page._turns) == 2
+
+
+def test_comparing_without_a_model_or_a_question_says_what_to_do(
+    page: ChatPage, context: AppContext, qtbot: QtBot
+) -> None:
+    with qtbot.waitSignal(context.message) as said:
+        page.compare()
+    assert "Load a model" in said.args[1]
+
+
+def test_a_kept_preset_is_offered_everywhere_and_sets_the_system_prompt(page: ChatPage) -> None:
+    form = page.settings.form
+    page.settings.set_system("Speak in rhymes.")
+    form.temperature.setValue(1.35)
+    form.keep("Poet")
+    form.temperature.setValue(0.2)
+    page.settings.set_system("")
+
+    form._take(form.preset.findText("Poet"))
+
+    assert form.sampling().temperature == 1.35
+    assert page.settings.system() == "Speak in rhymes."
+    assert page.side_by_side.columns[0].preset.findText("Poet") > 0
+    form.forget()
+    assert form.preset.findText("Poet") == -1
+    assert form.sampling().temperature == 1.35
+    assert page.side_by_side.columns[0].preset.findText("Poet") == -1
+
+
+def test_side_by_side_compares_settings_of_one_model(
+    page: ChatPage, qtbot: QtBot, context: AppContext
+) -> None:
+    page.header.side_by_side.setChecked(True)
+    side = page.side_by_side
+    side.columns[0].preset.setCurrentText("Greedy")
+    side.columns[1].preset.setCurrentText("Creative")
+    side.prompt.setText("Hello")
+    side.ask()
+    qtbot.waitUntil(lambda: not any(column.busy for column in side.columns), timeout=WAIT_MS)
+
+    first, second = (column.title for column in side.columns)
+    side.vote(1)
+
+    assert first.endswith(", Greedy")
+    rate = Votes(context.session.store).win_rate(second, first)
+    assert rate is not None
+    assert (rate.votes, rate.rate) == (1, 1.0)
+
+
+def test_prompts_are_kept_on_disk_when_asked(page: ChatPage, qtbot: QtBot, context: AppContext) -> None:
+    page.settings.loading.keep_prompts.setChecked(True)
+    ask(page, qtbot, "A long beginning that is said again and again, so that keeping it pays. " * 6)
+    page.engine.stop_now()
+    kept = context.session.home.cache / "prompts"
+
+    assert any(kept.rglob("*"))
+
+
+def test_an_adapter_of_another_form_is_taken_out(page: ChatPage, tmp_path: Path) -> None:
+    adapters = page.settings.adapters
+    adapters.set_format("gguf")
+    one, other = tmp_path / "a" / "style.gguf", tmp_path / "b" / "style.gguf"
+    for path in (one, other, one):
+        adapters.add(path)
+
+    assert len({each.name for each in adapters.options()}) == 2
+    adapters._rows[1].used.setChecked(False)
+    adapters._rows[0].scale.setValue(0.5)
+    assert [(use.name, use.scale) for use in adapters.uses()] == [(adapters.options()[0].name, 0.5)]
+    adapters.set_format("hf")
+    assert adapters.options() == ()

@@ -15,8 +15,10 @@ from ui.panels.chat.figures import figures_line
 from ui.panels.chat.settings import ChatSettings
 from ui.theme import Theme
 from ui.widgets.card import label
+from ui.widgets.form_inputs import CalmComboBox
 from ui.widgets.optimize_model import ModelChooser
-from workbench.engines.request import Message, Request, Sampling
+from workbench.chat.presets import Presets
+from workbench.engines.request import Message, Request
 from workbench.engines.wire import Cancel, Delta, ErrorInfo, Failed, Finished, Generate, LoadReport
 from workbench.library.records import ModelRecord
 
@@ -34,7 +36,7 @@ class AnswerColumn(QFrame):
     ended = Signal()
     remove_wanted = Signal()
 
-    def __init__(self, theme: Theme, settings: ChatSettings, letter: str) -> None:
+    def __init__(self, theme: Theme, settings: ChatSettings, presets: Presets, letter: str) -> None:
         super().__init__()
         self.setProperty("card", True)
         self.letter = letter
@@ -42,6 +44,7 @@ class AnswerColumn(QFrame):
         self._texts: list[str] = []
         self._theme = theme
         self._settings = settings
+        self._presets = presets
         self._records: Sequence[ModelRecord] = ()
         self._loaded_path = ""
         self._pending: Request | None = None
@@ -53,6 +56,10 @@ class AnswerColumn(QFrame):
         self.engine.failed.connect(self._failed)
         self.engine.emitted.connect(self._take)
         self.chooser = ModelChooser()
+        self.preset = CalmComboBox()
+        self.preset.setAccessibleName(f"Settings of answer {letter}")
+        self.preset.setToolTip("How this column samples: as the settings beside it say, or as a preset says")
+        self.reload_presets()
         self._name = label(f"Answer {letter}", "section")
         self._name.setVisible(False)
         self._remove = QToolButton()
@@ -77,6 +84,7 @@ class AnswerColumn(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 10, 12, 10)
         column.addLayout(head)
+        column.addWidget(self.preset)
         column.addWidget(self.text, 1)
         column.addWidget(self._figures)
         theme.changed.connect(self._recolour)
@@ -100,12 +108,25 @@ class AnswerColumn(QFrame):
         if records and self.chooser.current_id() is None:
             self.chooser.choose(records[place % len(records)].id)
 
-    def ask(self, messages: tuple[Message, ...], sampling: Sampling, threads: int) -> None:
+    @property
+    def title(self) -> str:
+        """What answers here: the model, and the preset where one is chosen."""
+        record = self.record
+        name = f"{record.name} ({record.quantization})" if record is not None else "none"
+        return f"{name}, {self.preset.currentText()}" if self.preset.currentIndex() > 0 else name
+
+    def reload_presets(self) -> None:
+        """Offer the presets as they are now."""
+        chosen = self.preset.currentText()
+        self.preset.clear()
+        self.preset.addItems(["Settings as beside", *(each.name for each in self._presets.all())])
+        self.preset.setCurrentIndex(max(0, self.preset.findText(chosen)))
+
+    def ask(self, prompt: str, threads: int) -> None:
         """Load the model if it is not yet, and ask it.
 
         Args:
-            messages: The conversation.
-            sampling: How the answer is chosen.
+            prompt: What the person wrote.
             threads: This column's share of the CPU: processes that each take all of it stall one another.
         """
         record = self.record
@@ -113,10 +134,23 @@ class AnswerColumn(QFrame):
             return
         self._asked += 1
         self._current = f"side-{self._asked}"
+        name = self.preset.currentText()
+        preset = next((each for each in self._presets.all() if each.name == name), None)
+        sampling = preset.sampling if preset is not None else self._settings.sampling()
+        system = self._settings.system()
+        if preset is not None and preset.system is not None:
+            system = preset.system
+        turns = (Message(role="system", content=system),) if system else ()
+        messages = (*turns, Message(role="user", content=prompt))
         self.tokens, self._texts, self._differs_at = [], [], None
         self.text.setPlainText("")
         self._figures.setText("Loading…")
-        request = Request(id=self._current, messages=messages, sampling=sampling)
+        request = Request(
+            id=self._current,
+            messages=messages,
+            sampling=sampling,
+            adapters=self._settings.adapter_uses(),
+        )
         options = msgspec.structs.replace(self._settings.load_options(record), threads=threads)
         key = msgspec.json.encode(options).decode()
         if self.engine.is_running and key == self._loaded_path:
@@ -135,6 +169,7 @@ class AnswerColumn(QFrame):
         """Show a letter in place of the model's name, for a blind vote."""
         self._name.setVisible(hidden)
         self.chooser.setVisible(not hidden)
+        self.preset.setVisible(not hidden)
         self._figures.setVisible(not hidden)
 
     def mark_difference(self, index: int | None) -> None:
@@ -157,10 +192,7 @@ class AnswerColumn(QFrame):
             return
         if isinstance(event, Delta):
             self.tokens.extend(event.tokens)
-            # The text of a delta belongs to its tokens; the first carries it, as most deltas have one token.
-            self._texts.extend(
-                [event.text, *[""] * (len(event.tokens) - 1)] if event.tokens else [event.text]
-            )
+            self._texts.extend(event.pieces())
             if not self._soon.isActive():
                 self._soon.start()
         elif isinstance(event, Finished):

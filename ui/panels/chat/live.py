@@ -1,4 +1,4 @@
-"""Speed and memory while a model generates, with the speed at which people read marked."""
+"""Speed and memory while a model generates, the speed at which people read, and what guessing brings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 import numpy as np
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from ui.panels.chat.guessing import GuessingPanel
 from ui.plots import TimePlot
 from ui.theme import Theme
 from ui.widgets.card import label
@@ -20,7 +21,7 @@ _MOST_POINTS = 7200
 
 
 class LivePlots(QWidget):
-    """Two plots over the time since the model was loaded."""
+    """Two plots over the time since the model was loaded, and the draft's part where there is one."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,6 +37,9 @@ class LivePlots(QWidget):
         column.addWidget(self.speed)
         column.addWidget(label("Shaded: how fast people read, 4 to 7 tokens a second.", "caption", wrap=True))
         column.addWidget(self.memory)
+        self.guessing = GuessingPanel()
+        self.guessing.setVisible(False)
+        column.addWidget(self.guessing)
         self._times: list[float] = []
         self._speeds: list[float] = []
         self._bytes: list[float] = []
@@ -48,6 +52,7 @@ class LivePlots(QWidget):
             series.clear()
         for plot in (self.speed, self.memory):
             plot.clear()
+        self.guessing.clear()
 
     def take(self, reading: Reading) -> None:
         """Add a reading."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 from PySide6.QtCore import QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QTextBrowser, QToolButton, QVBoxLayout
@@ -87,6 +89,11 @@ class MessageView(QFrame):
         """What was said so far, as Markdown."""
         return self._text
 
+    @property
+    def figures_text(self) -> str:
+        """What it took, as it stands under the message."""
+        return self._figures.text()
+
     def add_text(self, text: str) -> None:
         """More has come; it is drawn with the next picture."""
         self._text += text
@@ -109,6 +116,7 @@ class MessageView(QFrame):
         if turn.text != self._text:
             self.set_text(turn.text)
         self.set_figures(figures_line(turn.figures))
+        self._guesses.setVisible(bool(turn.figures.get("guessed")))
         several = len(turn.siblings) > 1
         for button in (self._back, self._forth):
             button.setVisible(several)
@@ -130,6 +138,9 @@ class MessageView(QFrame):
         self._edit.clicked.connect(lambda: self.turn and self.edit_wanted.emit(self.turn.id))
         self._again = self._button("retry", "Answer again")
         self._again.clicked.connect(lambda: self.turn and self.again_wanted.emit(self.turn.id))
+        self._guesses = self._button("spark", "Colour what the draft guessed right")
+        self._guesses.setCheckable(True)
+        self._guesses.toggled.connect(lambda _on: self._draw())
         self._back = self._button("chevron-left", "The version before")
         self._back.clicked.connect(lambda: self._go(-1))
         self._forth = self._button("chevron-right", "The next version")
@@ -138,7 +149,7 @@ class MessageView(QFrame):
         self._place.setProperty("role", "caption")
         self._edit.setVisible(self.role == "user")
         self._again.setVisible(self.role == "assistant")
-        for widget in (self._back, self._forth, self._place):
+        for widget in (self._back, self._forth, self._place, self._guesses):
             widget.setVisible(False)
         for button in (self._edit, self._again):
             button.setEnabled(False)
@@ -146,7 +157,15 @@ class MessageView(QFrame):
         head.setSpacing(2)
         head.addWidget(self._who)
         head.addStretch(1)
-        for widget in (self._back, self._place, self._forth, self._edit, self._again, self._copy):
+        for widget in (
+            self._back,
+            self._place,
+            self._forth,
+            self._guesses,
+            self._edit,
+            self._again,
+            self._copy,
+        ):
             head.addWidget(widget)
         column = QVBoxLayout(self)
         inner = 14 if self.role == "user" else 0
@@ -175,8 +194,22 @@ class MessageView(QFrame):
 
     def _draw(self) -> None:
         self._draw_soon.stop()
-        self._body.setHtml(self._markdown.html(self._text))
+        coloured = self._guesses.isChecked() and self.turn is not None
+        self._body.setHtml(self._coloured() if coloured else self._markdown.html(self._text))
         self._body.fit()
+
+    def _coloured(self) -> str:
+        """The text as it came, token borders and all; Markdown would move them."""
+        tokens, parts, at = self._theme.tokens, [], 0
+        for start, end in self.turn.figures.get("guessed", ()) if self.turn is not None else ():
+            right = html.escape(self._text[start:end])
+            parts.append(html.escape(self._text[at:start]))
+            parts.append(
+                f'<span style="background-color:{tokens.accent_soft};color:{tokens.accent}">{right}</span>'
+            )
+            at = end
+        parts.append(html.escape(self._text[at:]))
+        return f'<div style="white-space:pre-wrap">{"".join(parts)}</div>'
 
     def _recolour(self) -> None:
         tokens = self._theme.tokens

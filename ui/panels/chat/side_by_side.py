@@ -19,8 +19,8 @@ from ui.panels.chat.settings import ChatSettings
 from ui.theme import Theme
 from ui.widgets.card import label
 from workbench.chat.divergence import first_difference
+from workbench.chat.presets import Presets
 from workbench.chat.votes import Votes, Winner
-from workbench.engines.request import Message
 from workbench.hardware import physical_cores
 from workbench.library.records import ModelRecord
 
@@ -30,10 +30,11 @@ _FEWEST, _MOST = 2, 4
 class SideBySide(QWidget):
     """See the module. Answers use the sampling and the system prompt of the settings beside it."""
 
-    def __init__(self, theme: Theme, settings: ChatSettings, votes: Votes) -> None:
+    def __init__(self, theme: Theme, settings: ChatSettings, presets: Presets, votes: Votes) -> None:
         super().__init__()
         self._theme = theme
         self._settings = settings
+        self._presets = presets
         self._votes = votes
         self._records: Sequence[ModelRecord] = ()
         self._asked = ""
@@ -71,11 +72,16 @@ class SideBySide(QWidget):
         for place, each in enumerate(self.columns):
             each.set_records(records, place)
 
+    def reload_presets(self) -> None:
+        """Offer the presets as they are now."""
+        for each in self.columns:
+            each.reload_presets()
+
     def add_column(self) -> None:
         """One more model, up to four."""
         if len(self.columns) >= _MOST:
             return
-        made = AnswerColumn(self._theme, self._settings, "ABCD"[len(self.columns)])
+        made = AnswerColumn(self._theme, self._settings, self._presets, "ABCD"[len(self.columns)])
         made.ended.connect(self._ended)
         made.remove_wanted.connect(lambda: self.remove_column(made))
         self.columns.append(made)
@@ -113,12 +119,9 @@ class SideBySide(QWidget):
             self._shuffle()
         for each in self.columns:
             each.hide_name(self.blind.isChecked())
-        system = self._settings.system()
-        turns = [Message(role="system", content=system)] if system else []
-        messages = (*turns, Message(role="user", content=text))
         self.send.setText("Stop")
         for each in self.columns:
-            each.ask(messages, self._settings.sampling(), max(1, physical_cores() // len(self.columns)))
+            each.ask(text, max(1, physical_cores() // len(self.columns)))
 
     def close_engines(self) -> None:
         """End every generating process and wait for it."""
@@ -127,7 +130,7 @@ class SideBySide(QWidget):
 
     def vote(self, winner: int | None) -> None:
         """Keep that one column's answer was the best, or that none was."""
-        names = [_name(each.record) for each in self.columns]
+        names = [each.title for each in self.columns]
         rates = []
         for left in range(len(names)):
             for right in range(left + 1, len(names)):
@@ -192,13 +195,10 @@ class SideBySide(QWidget):
                 widget.deleteLater()
 
     def _shuffle(self) -> None:
-        """Another model in each column, so that the place gives nothing away."""
-        ids = [each.chooser.current_id() for each in self.columns]
-        random.shuffle(ids)
-        for each, id in zip(self.columns, ids, strict=True):
+        """Another model and preset in each column, so that the place gives nothing away."""
+        chosen = [(each.chooser.current_id(), each.preset.currentIndex()) for each in self.columns]
+        random.shuffle(chosen)
+        for each, (id, preset) in zip(self.columns, chosen, strict=True):
+            each.preset.setCurrentIndex(preset)
             if id is not None:
                 each.chooser.choose(id)
-
-
-def _name(record: ModelRecord | None) -> str:
-    return f"{record.name} ({record.quantization})" if record is not None else "none"

@@ -7,8 +7,19 @@ from PySide6.QtCore import QObject, Signal
 
 from ui.engine_process import EngineProcess
 from workbench.chat.conversations import Conversations, Turn
-from workbench.engines.request import Message, Overflow, Request, Sampling
-from workbench.engines.wire import Cancel, Count, Counted, Delta, ErrorInfo, Failed, Finished, Generate
+from workbench.engines.request import AdapterUse, Message, Overflow, Request, Sampling
+from workbench.engines.wire import (
+    Cancel,
+    Compare,
+    Compared,
+    Count,
+    Counted,
+    Delta,
+    ErrorInfo,
+    Failed,
+    Finished,
+    Generate,
+)
 
 
 class Talk(QObject):
@@ -20,6 +31,7 @@ class Talk(QObject):
         ended: It is kept, whole or stopped.
         failed: It could not be given; carries an `ErrorInfo`.
         measured: How many tokens the conversation takes, and how many fit.
+        compared: What the draft brought on a question; carries a `Compared`, or an `ErrorInfo`.
     """
 
     begun = Signal()
@@ -27,6 +39,7 @@ class Talk(QObject):
     ended = Signal()
     failed = Signal(object)
     measured = Signal(int, int)
+    compared = Signal(object)
 
     def __init__(
         self, engine: EngineProcess, conversations: Conversations, parent: QObject | None = None
@@ -37,8 +50,11 @@ class Talk(QObject):
         self._asked = 0
         self._current = ""
         self._counted = ""
+        self._compared = ""
         self._place: tuple[str, int | None] = ("", None)
         self._text: list[str] = []
+        self._guessed: list[list[int]] = []
+        self._length = 0
         self.model_name = ""
         engine.emitted.connect(self._take)
         engine.counted.connect(self._measured)
@@ -54,17 +70,25 @@ class Talk(QObject):
         """Where the answer under way belongs."""
         return self._place[0]
 
-    def answer(self, id: str, turns: list[Turn], sampling: Sampling, overflow: Overflow) -> None:
+    def answer(
+        self,
+        id: str,
+        turns: list[Turn],
+        sampling: Sampling,
+        overflow: Overflow,
+        adapters: tuple[AdapterUse, ...] = (),
+    ) -> None:
         """Ask the model for the turn behind the last of these."""
         self._asked += 1
         self._current = f"answer-{self._asked}"
         self._place = (id, turns[-1].id)
-        self._text = []
+        self._text, self._guessed, self._length = [], [], 0
         request = Request(
             id=self._current,
             messages=self._messages(id, turns),
             sampling=sampling,
             overflow=overflow,
+            adapters=adapters,
         )
         self._engine.send(Generate(request=request))
         self.begun.emit()
@@ -84,6 +108,18 @@ class Talk(QObject):
         if messages:
             self._engine.send(Count(request=Request(id=self._counted, messages=messages)))
 
+    def compare(self, id: str, turns: list[Turn], sampling: Sampling) -> None:
+        """Answer the last of these with and without the draft; nothing is kept of the answers."""
+        self._asked += 1
+        self._compared = f"compare-{self._asked}"
+        request = Request(id=self._compared, messages=self._messages(id, turns), sampling=sampling)
+        self._engine.send(Compare(id=self._compared, request=request))
+
+    @property
+    def comparing(self) -> bool:
+        """Whether a comparison is under way; answers wait for it."""
+        return bool(self._compared)
+
     def _messages(self, id: str, turns: list[Turn]) -> tuple[Message, ...]:
         system = self._conversations.get(id).system if id else ""
         said = [Message(role=turn.role, content=turn.text) for turn in turns]
@@ -92,20 +128,43 @@ class Talk(QObject):
     def _take(self, event: object) -> None:
         if getattr(event, "id", None) == self._counted and isinstance(event, Failed):
             return  # the meter stays as it was; sending says what is wrong
+        if self._compared and getattr(event, "id", None) == self._compared:
+            if isinstance(event, Compared | Failed):
+                self._compared = ""
+                self.compared.emit(event.error if isinstance(event, Failed) else event)
+            return
         if getattr(event, "id", None) != self._current:
             return
         if isinstance(event, Delta):
             if event.text:
+                self._note_guesses(event)
                 self._text.append(event.text)
                 self.grown.emit(event.text)
         elif isinstance(event, Finished):
-            self._keep(event.text, msgspec.to_builtins(event.figures))
+            figures = msgspec.to_builtins(event.figures)
+            if self._guessed:
+                figures["guessed"] = self._guessed
+            self._keep(event.text, figures)
             self._current = ""
             self.ended.emit()
         elif isinstance(event, Failed):
             self._fail(event.error)
 
+    def _note_guesses(self, event: Delta) -> None:
+        """Remember where the draft's right guesses stand in the answer, as pairs of start and end."""
+        start, self._length = self._length, self._length + len(event.text)
+        for piece, guessed in zip(event.pieces(), event.drafted, strict=False):
+            if guessed and piece:
+                if self._guessed and self._guessed[-1][1] == start:
+                    self._guessed[-1][1] += len(piece)
+                else:
+                    self._guessed.append([start, start + len(piece)])
+            start += len(piece)
+
     def _died(self, error: ErrorInfo) -> None:
+        if self._compared:
+            self._compared = ""
+            self.compared.emit(error)
         if self._current:
             self._fail(error)
 

@@ -39,11 +39,13 @@ class DetailPanel(QFrame):
     """Shows one model. It changes nothing itself: each wish is a signal.
 
     Signals:
-        optimize_wanted, rename_wanted, show_wanted, remove_wanted, locate_wanted: Buttons, with the record.
+        chat_wanted, optimize_wanted, rename_wanted, show_wanted, remove_wanted, locate_wanted: Buttons,
+            with the record.
         link_wanted: Go to a `model` or a `job`, by its id.
         tags_edited, notes_edited: The model's id and what was edited.
     """
 
+    chat_wanted = Signal(object)
     optimize_wanted = Signal(object)
     rename_wanted = Signal(object)
     show_wanted = Signal(object)
@@ -99,7 +101,7 @@ class DetailPanel(QFrame):
             self.hash.show_known(record.sha256)
         elif not same:
             self.hash.show_waiting()
-        for button in (self.optimize, self.show_folder):
+        for button in (self.chat, self.optimize, self.show_folder):
             button.setEnabled(not missing)
         if not same:
             self._scroll.verticalScrollBar().setValue(0)
@@ -214,6 +216,8 @@ class DetailPanel(QFrame):
         self.optimize.setProperty("variant", "primary")
         self.optimize.setAccessibleName("Optimize this model")
         self.optimize.clicked.connect(lambda: self.optimize_wanted.emit(self._record))
+        self.chat = self._action("Chat", "Chat with this model")
+        self.chat.clicked.connect(lambda: self.chat_wanted.emit(self._record))
         self.rename = self._action("Rename", "Rename this model")
         self.rename.clicked.connect(lambda: self.rename_wanted.emit(self._record))
         self.show_folder = self._action("Show in folder", "Show the model's files in their folder")
@@ -228,7 +232,11 @@ class DetailPanel(QFrame):
         column.setContentsMargins(17, 10, 17, 17)
         column.setSpacing(8)
         column.addLayout(line)
-        column.addWidget(self.optimize)
+        foot = QHBoxLayout()
+        foot.setSpacing(8)
+        foot.addWidget(self.chat, 1)
+        foot.addWidget(self.optimize, 1)
+        column.addLayout(foot)
         return self._actions
 
     def _action(self, text: str, spoken: str) -> QPushButton:
