@@ -24,9 +24,12 @@ _STEP_MS = 150
 #: So much of the last quantization is done when its picture is taken.
 _PICTURE_AT = 0.3
 #: What the demonstration asks the model that it made, and how long the answer may become.
-_QUESTION = "Explain in three sentences why smaller numbers make a language model faster."
+_QUESTION = (
+    "Repeat this text and end every sentence with an exclamation mark: A language model reads numbers from"
+    " memory for every word that it says. Smaller numbers are read faster. So a model with fewer bits answers"
+    " sooner, and what it loses in quality has to be measured."
+)
 _ANSWER_TOKENS = 120
-_SEED = 7
 
 
 def run(home: Path, pictures: Path, *, stay_open: bool) -> int:
@@ -66,6 +69,7 @@ class _Show:
         self._stay_open = stay_open
         self._told = False
         self._chat: ChatPage | None = None
+        self._compares = False
         self._seen: dict[str, str] = {}
         self._timer = QTimer(window)
         self._timer.setInterval(_STEP_MS)
@@ -86,6 +90,10 @@ class _Show:
             return
         if self._chat is None and self._demo.failure is None:
             self._chat = self._begin_talk()
+        elif self._chat is not None and self._chat.rests and not self._compares:
+            self._compares = True
+            self._chat.show_live()
+            self._chat.compare()
         elif self._chat is None or self._chat.rests:
             self._timer.stop()
             self._end_talk()
@@ -94,15 +102,15 @@ class _Show:
                 self._leave()
 
     def _begin_talk(self) -> ChatPage:
-        """Ask the reference; the smallest that was made of it guesses ahead."""
+        """Ask the reference something whose answer stands in the question, so that guessing pays."""
         page = self._window.open_page("chat", self._demo.reference_id)
         if not isinstance(page, ChatPage):
             raise TypeError("The page named chat is another one.")
         page.settings.form.longest.setValue(_ANSWER_TOKENS)
-        page.settings.form.seed.setText(str(_SEED))
-        page.settings.loading.use_proposal()
+        page.settings.form.choose("Greedy")
+        page.settings.loading.draft.setCurrentIndex(page.settings.loading.draft.findData("ngram"))
         page.send(_QUESTION)
-        _say("\nThe model is asked something, with a quantized sibling guessing ahead:")
+        _say("\nThe reference is asked something, and guesses ahead from the prompt:")
         return page
 
     def _end_talk(self) -> None:
@@ -111,8 +119,8 @@ class _Show:
         said = self._chat.transcript.views
         _say(f"  {said[-1].text.strip() if said else 'no answer'}")
         _say(f"  {said[-1].figures_text}" if said else "")
+        _say(f"  {self._chat.live.guessing.result}")
         if not self._stay_open:
-            self._chat.show_live()
             self._window.grab().save(str(self._pictures / "chat-answered.png"))
             self._chat.close_engines()
 

@@ -35,6 +35,8 @@ _DENSE_POINTS = 700
 
 #: Room at both ends while everything is shown, as a share of it.
 _ROOM = 0.012
+#: Values that differ by less than this share of themselves are drawn as level.
+_LEVEL = 0.001
 
 
 class _Curve:
@@ -108,6 +110,7 @@ class TimePlot(QWidget):
         self._chosen_values: tuple[float, float] | None = None
         self._cursor: float | None = None
         self._reference: float | None = None
+        self._floor: float | None = None
         self._exports: list[CsvExport] = []
         self.frames = 0
         self._build()
@@ -172,6 +175,11 @@ class TimePlot(QWidget):
         if value is not None:
             self._reference_line.setValue(value)
         self._legend.set_note(text if value is not None else "")
+        self._redraw_soon.start()
+
+    def set_floor(self, value: float) -> None:
+        """Always show this value, where the distance to it is what counts."""
+        self._floor = value
         self._redraw_soon.start()
 
     def set_band(self, low: float, high: float, text: str) -> None:
@@ -242,6 +250,8 @@ class TimePlot(QWidget):
             curve.draw(t - self._origin, v)
             if len(v):
                 least, most = min(least, float(np.nanmin(v))), max(most, float(np.nanmax(v)))
+        if self._floor is not None and np.isfinite(most):
+            least = min(least, self._floor)
         if self._reference is not None and np.isfinite(most):
             least, most = min(least, self._reference), max(most, self._reference)
         bottom, top = self._chosen_values or _fitted(least, most)
@@ -481,5 +491,7 @@ def _fitted(least: float, most: float) -> tuple[float, float]:
         return 0.0, 1.0
     if 0 <= least <= 0.6 * most:
         return 0.0, most * 1.08
-    room = (most - least) * 0.08 or abs(most) * 0.05 or 1.0
+    # What hardly moves is drawn as a level line: noise in the sixth digit is no mountain.
+    level = most - least < abs(most) * _LEVEL
+    room = (abs(most) * 0.05 or 1.0) if level else (most - least) * 0.08
     return least - room, most + room

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QAccessible
-from PySide6.QtWidgets import QAbstractSpinBox, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from ui.context import AppContext
@@ -41,6 +41,27 @@ def test_pages_are_made_on_their_first_visit_alone(window: MainWindow) -> None:
 
     assert window.open_page("settings") is first
     assert set(window.pages) == {"jobs", "settings"}
+
+
+def test_nothing_but_the_window_is_ever_shown_as_one(window: MainWindow, qtbot: QtBot) -> None:
+    """A part that is shown before it has a parent is a window for a moment, and takes the focus."""
+
+    class Watch(QObject):
+        shown: list[QObject]
+
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+                self.shown.append(watched)
+            return False
+
+    watch = Watch()
+    watch.shown = []
+    QApplication.instance().installEventFilter(watch)  # type: ignore[union-attr]
+    for entry in PAGES:
+        window.open_page(entry.name)
+        QApplication.processEvents()
+
+    assert watch.shown == []
 
 
 def test_a_page_that_breaks_leaves_the_others_usable(

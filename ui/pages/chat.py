@@ -109,8 +109,8 @@ class ChatPage(QWidget):
 
     @property
     def rests(self) -> bool:
-        """Whether nothing is being loaded, answered or about to be."""
-        return not self.talk.busy and not self._waiting_text
+        """Whether nothing is being loaded, answered, compared or about to be."""
+        return not self.talk.busy and not self.talk.comparing and not self._waiting_text
 
     def show_live(self) -> None:
         """Show the plots beside the conversation."""

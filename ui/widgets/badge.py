@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from ui.widgets.card import restyle
@@ -17,11 +17,23 @@ class Badge(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self.setHidden(not text)
+        self._show_if_needed()
 
     def setText(self, text: str) -> None:
         super().setText(text)
-        self.setHidden(not text)
+        self._show_if_needed()
+
+    def _show_if_needed(self) -> None:
+        # What has no parent yet would be shown as a window of its own, which takes the focus.
+        if not self.text():
+            self.hide()
+        elif self.parent() is not None:
+            self.show()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ParentChange:
+            self._show_if_needed()
+        return super().event(event)
 
     def set_tone(self, tone: str) -> None:
         if self.property("badge") != tone:

@@ -27,6 +27,8 @@ class ModelDrafter:
         rows: The draft model's rows; as many as the target has.
     """
 
+    costs = True
+
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._held: dict[int, list[int]] = {}

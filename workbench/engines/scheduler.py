@@ -404,8 +404,9 @@ class Scheduler:
             return
         draft = row.answer.figures_of_draft
         if guess:
-            row.judge.guessed_step(taken_s, right + 1)
             draft.count(len(guess), right)
+        if guess or (self._guessing.drafter.costs and row.judge.wants_guess):
+            row.judge.guessed_step(taken_s, right + 1)
         else:
             row.judge.plain_step(taken_s)
         draft.state = "lost" if row.judge.lost else "on"

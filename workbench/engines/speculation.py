@@ -7,6 +7,7 @@ text is what plain decoding gives, up to the arithmetic of larger batches.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -14,12 +15,15 @@ from typing import Protocol
 #: before judging. Both are short, as they are paid for by every answer.
 _PLAIN_TOKENS = 6
 _ROUNDS = 8
-#: How much of a time the newest measurement weighs.
-_NEW = 0.2
+#: How much of its weight a round keeps with every round that follows.
+_KEPT = 0.9
 
 
 class Drafter(Protocol):
     """Something that guesses the next tokens of rows."""
+
+    #: Whether asking takes time worth counting, even where it brings no guess.
+    costs: bool
 
     def propose(self, rows: Sequence[tuple[int, Sequence[int], int]]) -> list[list[int]]:
         """For each (row, all tokens so far, most guesses): the guesses, possibly none."""
@@ -44,6 +48,8 @@ class NgramDrafter:
         longest: The longest run of tokens that is looked for, tried first.
         shortest: The shortest.
     """
+
+    costs = False
 
     def __init__(self, longest: int = 4, shortest: int = 2) -> None:
         self._longest = longest
@@ -77,12 +83,18 @@ class NgramDrafter:
 
 
 class Judge:
-    """Decides for one answer whether to guess on, by timing plain and guessed steps of that very answer."""
+    """Decides for one answer whether to guess on, by timing plain and guessed steps of that very answer.
 
-    def __init__(self, *, measured: bool = True) -> None:
-        self._plain_left = _PLAIN_TOKENS if measured else 0
+    Attributes:
+        plain_s: Seconds a token without guessing, the median; 0 where not measured yet.
+        speculative_s: Seconds a token with guessing, over the rounds lately; 0 where not measured yet.
+    """
+
+    def __init__(self) -> None:
+        self._plain: list[float] = []
         self._rounds = 0
-        self._empty = 0
+        self._seconds = 0.0
+        self._tokens = 0.0
         self.plain_s = 0.0
         self.speculative_s = 0.0
         self.lost = False
@@ -90,21 +102,26 @@ class Judge:
     @property
     def wants_guess(self) -> bool:
         """Whether the next step should carry a guess."""
-        return not self.lost and self._plain_left <= 0
+        return not self.lost and len(self._plain) >= _PLAIN_TOKENS
 
     def plain_step(self, seconds: float) -> None:
-        """A step without a guess gave one token."""
-        self._plain_left -= 1
-        self.plain_s = _averaged(self.plain_s, seconds)
+        """A step for which no guess was asked gave one token."""
+        if len(self._plain) < _PLAIN_TOKENS:
+            self._plain.append(seconds)
+            self.plain_s = statistics.median(self._plain)
 
     def guessed_step(self, seconds: float, tokens: int) -> None:
-        """A step with a guess gave so many tokens; seconds include the guessing."""
+        """A step for which a guess was asked gave so many tokens; seconds include the guessing.
+
+        In the first one the draft reads the whole prompt. That is paid once, whatever follows, so it says
+        nothing on whether to go on.
+        """
         self._rounds += 1
-        each = seconds / max(1, tokens)
-        self.speculative_s = _averaged(self.speculative_s, each)
-        if self._rounds >= _ROUNDS and self.plain_s and self.speculative_s > self.plain_s:
+        if self._rounds == 1:
+            return
+        # Seconds and tokens apart: a round of one token must not weigh as much as a round of five.
+        self._seconds = self._seconds * _KEPT + seconds
+        self._tokens = self._tokens * _KEPT + max(1, tokens)
+        self.speculative_s = self._seconds / self._tokens
+        if self._rounds > _ROUNDS and self.speculative_s > self.plain_s:
             self.lost = True
-
-
-def _averaged(old: float, new: float) -> float:
-    return new if not old else old + _NEW * (new - old)

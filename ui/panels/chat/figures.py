@@ -34,7 +34,7 @@ def figures_line(figures: Mapping[str, Any]) -> str:
         parts.append(f"{figures['accepted']} of {figures['drafted']} guesses right")
         plain, guessed = float(figures.get("plain_s", 0)), float(figures.get("speculative_s", 0))
         if plain and guessed:
-            parts.append(f"×{plain / guessed:.2f} by guessing")
+            parts.append(f"×{plain / guessed:.2f} while guessing")
     if figures.get("speculation") == "lost":
         parts.append("guessing was slower and turned itself off")
     if figures.get("shifted_tokens"):

@@ -46,6 +46,11 @@ class GuessingPanel(QWidget):
         column.addWidget(self._result)
         column.addWidget(self.button)
 
+    @property
+    def result(self) -> str:
+        """What the last comparison found, in words."""
+        return self._result.text()
+
     def clear(self) -> None:
         """Another model was loaded."""
         self._words.setText("Nothing was guessed yet.")

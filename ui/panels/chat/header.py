@@ -66,6 +66,9 @@ class ChatHeader(QWidget):
         below.addWidget(self._state)
         below.addWidget(self._line, 1)
         below.addWidget(self._checks)
+        # The row keeps its height when there is no button in it.
+        below.addSpacing(0)
+        below.addStrut(self._checks.sizeHint().height())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
@@ -76,6 +79,8 @@ class ChatHeader(QWidget):
     def set_records(self, records: Sequence[ModelRecord]) -> None:
         """Offer these models."""
         self.chooser.set_records(records)
+        for button in (self.button, self.side_by_side):
+            button.setEnabled(bool(records))
 
     def show_idle(self, words: str = "") -> None:
         """No model is loaded."""

@@ -18,6 +18,7 @@ from workbench.engines.wire import Reading
 #: texts spread around that.
 _READING_SPEED = (4.0, 7.0)
 _MOST_POINTS = 7200
+_PLOT_HEIGHT = 196
 
 
 class LivePlots(QWidget):
@@ -31,7 +32,8 @@ class LivePlots(QWidget):
         self.memory = TimePlot(theme, "Memory", "B", first_colour=2)
         self.memory.set_curves((CurveSpec("memory", "Memory", "B", filled=True),))
         for plot in (self.speed, self.memory):
-            plot.setMinimumHeight(120)
+            plot.setFixedHeight(_PLOT_HEIGHT)
+            plot.set_floor(0.0)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.speed)
@@ -40,6 +42,7 @@ class LivePlots(QWidget):
         self.guessing = GuessingPanel()
         self.guessing.setVisible(False)
         column.addWidget(self.guessing)
+        column.addStretch(1)
         self._times: list[float] = []
         self._speeds: list[float] = []
         self._bytes: list[float] = []

@@ -16,7 +16,7 @@ from ui.widgets.card import label
 from workbench.chat.conversations import Turn
 
 #: A growing answer is drawn anew this often; more than anyone reads, less than a model of this size costs.
-_DRAW_MS = 50
+_DRAW_MS = 80
 
 
 class MessageText(QTextBrowser):
@@ -178,7 +178,8 @@ class MessageView(QFrame):
         self._recolour()
 
     def _button(self, icon: str, name: str) -> QToolButton:
-        button = QToolButton()
+        # With a parent from the start: shown without one it is a window for a moment, and takes the focus.
+        button = QToolButton(self)
         button.setProperty("autoRaise", True)
         button.setIconSize(QSize(15, 15))
         button.setToolTip(name)

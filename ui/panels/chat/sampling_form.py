@@ -54,7 +54,8 @@ class SamplingForm(QWidget):
         self.seed = QLineEdit()
         self.seed.setPlaceholderText("Random")
         self.seed.setToolTip("The same seed gives the same text")
-        self.longest = count(0, 100_000, "The longest answer in tokens; 0 for what the context leaves")
+        self.longest = count(0, 100_000, "The longest answer in tokens; else what the context leaves")
+        self.longest.setSpecialValueText("No limit")
         self.stop = QLineEdit()
         self.stop.setPlaceholderText("None; several with | between")
         self._overflow = CalmComboBox()
@@ -104,6 +105,10 @@ class SamplingForm(QWidget):
         if preset.system is not None:
             self.system_wanted.emit(preset.system)
         self.preset.setCurrentText(preset.name)
+
+    def choose(self, name: str) -> None:
+        """Choose a preset by its name; one that is not there changes nothing."""
+        self._take(self.preset.findText(name))
 
     def reload(self) -> None:
         """Read the presets anew."""
