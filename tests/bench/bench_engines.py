@@ -1,8 +1,8 @@
 """Decoding speed of the torch and MLX engines against the loops of transformers and mlx-lm themselves.
 
 The sample model is unpacked to BF16 for both (MLX computes 4 bits on a CPU at a token a second, which would
-hide everything else). Both sides of a line use the same files, prompts, greedy choice and number of tokens, in
-turns in one process. Printed are tokens a second of all rows together, from the last row's first token on.
+hide everything else). Both sides of a line use the same files, prompts, greedy choice and number of tokens,
+in turns in one process. Printed are tokens a second of all rows together, from the last row's first token on.
 """
 
 from __future__ import annotations
