@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class HfTokenizer:
             raise ModelFileError(
                 folder, f"its tokenizer can't be read: {type(error).__name__}: {error}"
             ) from error
+        self._folder = folder
         self._added = {token: str(added) for token, added in self._own.added_tokens_decoder.items()}
         self._special = {token for token, added in self._own.added_tokens_decoder.items() if added.special}
         self._characters = {sign: byte for byte, sign in _bytes_to_signs().items()}
@@ -57,6 +59,22 @@ class HfTokenizer:
         if begin and first is not None and self._begins() and tokens[:1] != [first]:
             tokens = [first, *tokens]
         return tokens
+
+    def encode_many(self, texts: Sequence[str]) -> list[tuple[list[int], list[int]]]:
+        """Each text's tokens, and the character at which each of them begins; nothing is put before or after.
+
+        Raises:
+            ModelFileError: The tokenizer has no fast form, which alone knows where its tokens begin.
+        """
+        if not self._own.is_fast:
+            raise ModelFileError(self._folder, "its tokenizer can't say where its tokens begin")
+        if not texts:
+            return []
+        found = self._own(list(texts), add_special_tokens=False, return_offsets_mapping=True)
+        return [
+            (ids, [start for start, _end in places])
+            for ids, places in zip(found["input_ids"], found["offset_mapping"], strict=True)
+        ]
 
     def piece(self, token: int) -> bytes:
         return b"" if token in self._special else self.raw_piece(token)

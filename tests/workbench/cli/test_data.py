@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from workbench.cli import main
+from workbench.home import Home
+from workbench.session import Session
+
+
+@pytest.fixture
+def model(home: Home, tiny_hf: Path) -> str:
+    with Session.open(home, supervise=False) as session:
+        return session.library.add(tiny_hf).record.id
+
+
+def test_inspect_says_what_the_model_will_see(
+    home: Home, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "a.jsonl"
+    rows = [{"prompt": f"Question {at}", "completion": "Answer " * (at + 1)} for at in range(20)]
+    data.write_text("\n".join(map(json.dumps, rows)) + "\nbroken\n", encoding="utf-8")
+
+    code = main(
+        [
+            "--home",
+            str(home.root),
+            "data",
+            "inspect",
+            str(data),
+            "--model",
+            model,
+            "--max-tokens",
+            "40",
+            "--json",
+        ]
+    )
+
+    found = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert (found["rows"], found["bad"], found["kind"]) == (20, 1, "completion")
+    assert found["bad_rows"][0]["line"] == 21
+    assert 0 < found["masked_share"] < 1
+    assert found["percentiles"]["50"] < found["longest"]
+    assert found["cut_rows"] > 0
+
+    assert main(["--home", str(home.root), "data", "inspect", str(data), "--model", model]) == 0
+    said = capsys.readouterr().out
+    assert "20 rows of kind completion, 1 bad" in said
+    assert "a.jsonl line 21" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        (["--kind", "poem"], "no kind"),
+        (["--map", "prompt=x"], "--kind"),
+        (["--kind", "completion", "--map", "prompt"], "PART=FIELD"),
+        (["--held-out", "1"], "between 0 and 1"),
+    ],
+)
+def test_wrong_use_says_what_is_right(
+    home: Home, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], word: str
+) -> None:
+    data = tmp_path / "a.jsonl"
+    data.write_text('{"prompt": "a", "completion": "b"}\n', encoding="utf-8")
+
+    assert main(["--home", str(home.root), "data", "inspect", str(data), "--model", model, *more]) in (1, 2)
+    assert word in capsys.readouterr().err
+
+
+def test_a_gguf_file_is_no_model_to_train(
+    home: Home, tiny_gguf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Session.open(home, supervise=False) as session:
+        id = session.library.add(tiny_gguf).record.id
+    data = tmp_path / "a.jsonl"
+    data.write_text('{"text": "a"}\n', encoding="utf-8")
+
+    assert main(["--home", str(home.root), "data", "inspect", str(data), "--model", id]) == 2
+    assert "gguf-dequantize" in capsys.readouterr().err

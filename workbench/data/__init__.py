@@ -1,0 +1,1 @@
+"""Datasets for fine-tuning: read, laid out, rendered, tokenized once, batched."""
