@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from workbench.cli.answer import Answer
+from workbench.data.duplicates import refuse_shared
 from workbench.data.layout import Layout, mapped
 from workbench.data.report import DataReport, report
 from workbench.data.tokenizing import Recipe, token_set
@@ -39,6 +40,14 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     inspect.add_argument("--max-tokens", type=int, default=1024, help="the cut-off (1024)")
     inspect.add_argument("--held-out", type=float, default=0.1, help="share kept for evaluation (0.1)")
+    inspect.add_argument(
+        "--held-out-file",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="rows for evaluation of their own; refused where one of them is trained on; repeatable",
+    )
     inspect.set_defaults(command=_inspect)
 
 
@@ -59,8 +68,15 @@ def _inspect(home: Home, arguments: argparse.Namespace) -> Answer:
         tokenizer=str(record.path),
         layout=_layout(arguments),
     )
-    tokens = token_set(recipe, home.cache / "tokens", processes=physical_cores())
-    found = report(tokens, limit=arguments.max_tokens, held_out=arguments.held_out)
+    cache, processes = home.cache / "tokens", physical_cores()
+    tokens = token_set(recipe, cache, processes=processes)
+    share = arguments.held_out
+    if arguments.held_out_file:
+        names = tuple(str(path.resolve()) for path in arguments.held_out_file)
+        apart = msgspec.structs.replace(recipe, files=names)
+        refuse_shared(tokens, token_set(apart, cache, processes=processes))
+        share = 0.0
+    found = report(tokens, limit=arguments.max_tokens, held_out=share)
     return Answer(_words(found), msgspec.to_builtins(found))
 
 

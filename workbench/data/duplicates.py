@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.data.errors import DataError
 from workbench.data.order import keys, mixed
 from workbench.data.token_set import TokenSet
 
@@ -20,6 +21,8 @@ ALIKE = 0.8
 _MASKS = keys(0, 0, _BANDS * _BAND_ROWS, purpose=3)
 #: A template that all rows share meets in every bucket; a bucket is compared with its first member alone.
 _LARGEST_BUCKET = 50
+#: Rows that an error names.
+_NAMED = 5
 
 Nothing = Callable[[], None]
 
@@ -32,6 +35,34 @@ def same(tokens: TokenSet) -> list[list[int]]:
     borders = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
     groups = [group.tolist() for group in np.split(order, borders) if len(group) > 1]
     return sorted(groups)
+
+
+def refuse_shared(train: TokenSet, held_out: TokenSet) -> None:
+    """Make sure that no row is trained on and evaluated on: a figure from such rows proves nothing.
+
+    Raises:
+        DataError: Some are in both sets; the first few are named by file and line.
+    """
+    shared, ours, theirs = np.intersect1d(
+        np.asarray(train.rows["hash"]), np.asarray(held_out.rows["hash"]), return_indices=True
+    )
+    if not len(shared):
+        return
+    order = np.argsort(theirs)[:_NAMED]
+    named = ", ".join(
+        f"{_place(held_out, int(theirs[at]))} is {_place(train, int(ours[at]))}" for at in order
+    )
+    more = f" and {len(shared) - _NAMED} more" if len(shared) > _NAMED else ""
+    count = f"{len(shared)} rows are" if len(shared) > 1 else "1 row is"
+    raise DataError(
+        f"{count} both trained on and held out: {named}{more}.",
+        remedy="Take them out of one of the two files.",
+    )
+
+
+def _place(tokens: TokenSet, example: int) -> str:
+    row = tokens.rows[example]
+    return f"{tokens.meta.files[int(row['file'])]} line {int(row['line'])}"
 
 
 def alike(tokens: TokenSet, *, check: Nothing = lambda: None, most: int = 200_000) -> list[tuple[int, int]]:

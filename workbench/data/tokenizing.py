@@ -95,6 +95,8 @@ def token_set(
         ModelFileError: The tokenizer can't be read.
         DiskFullError: The cache's disk is full.
     """
+    for name in recipe.files:
+        next(read_rows(Path(name)), None)  # says what is wrong with a file that can't be read at all
     layout = recipe.layout or detect(_first_rows(recipe.files))
     recipe = msgspec.structs.replace(recipe, layout=layout)
     key = recipe_key(recipe)

@@ -81,3 +81,28 @@ def test_a_gguf_file_is_no_model_to_train(
 
     assert main(["--home", str(home.root), "data", "inspect", str(data), "--model", id]) == 2
     assert "gguf-dequantize" in capsys.readouterr().err
+
+
+def test_held_out_rows_of_their_own_must_be_others(
+    home: Home, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, apart = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    train.write_text('{"text": "one"}\n{"text": "two"}\n', encoding="utf-8")
+    apart.write_text('{"text": "two"}\n', encoding="utf-8")
+    call = [
+        "--home",
+        str(home.root),
+        "data",
+        "inspect",
+        str(train),
+        "--model",
+        model,
+        "--held-out-file",
+        str(apart),
+    ]
+
+    assert main(call) == 1
+    assert "b.jsonl line 1 is a.jsonl line 2" in capsys.readouterr().err
+    apart.write_text('{"text": "three"}\n', encoding="utf-8")
+    assert main([*call, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["held_out"] == 0

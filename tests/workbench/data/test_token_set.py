@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from workbench.data import tokenizing
-from workbench.data.duplicates import alike, same
+from workbench.data.duplicates import alike, refuse_shared, same
 from workbench.data.errors import DataError
 from workbench.data.layout import mapped
 from workbench.data.report import report
@@ -215,3 +215,25 @@ def test_the_same_rows_and_nearly_the_same_ones_are_found(tmp_path: Path, tiny_h
     assert sum(found.histogram) == 5
     # The begin-of-text token of each row is seen alone.
     assert found.tokens - found.trained == 5
+
+
+def test_a_row_on_both_sides_is_refused_by_its_lines(tmp_path: Path, tiny_hf: Path) -> None:
+    rows = [{"text": f"passage {at}"} for at in range(20)]
+    sets = [
+        token_set(Recipe(files=(write(tmp_path / name, *part),), tokenizer=str(tiny_hf)), tmp_path / "cache")
+        for name, part in (("a.jsonl", rows[:12]), ("b.jsonl", rows[12:]), ("c.jsonl", rows[5:]))
+    ]
+
+    refuse_shared(sets[0], sets[1])
+    with pytest.raises(DataError, match=r"7 rows .* c\.jsonl line 1 is a\.jsonl line 6, .* and 2 more"):
+        refuse_shared(sets[0], sets[2])
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, tiny_hf: Path) -> None:
+    recipe = Recipe(
+        files=(str(tmp_path / "none.jsonl"),),
+        tokenizer=str(tiny_hf),
+        layout=mapped("text", {"text": "text"}),
+    )
+    with pytest.raises(DataError, match=r"none\.jsonl is not a file"):
+        token_set(recipe, tmp_path / "cache")
