@@ -25,6 +25,11 @@ from typing import Any, Literal, Protocol, TypeVar, get_type_hints, runtime_chec
 from pydantic import BaseModel, ConfigDict
 
 from workbench.conditions import Condition, fact, setting
+from workbench.data.batches import Batch, epoch_batches
+from workbench.data.batches import Plan as BatchPlan
+from workbench.data.collate import IGNORED, Arrays, collate
+from workbench.data.token_set import TokenSet
+from workbench.data.tokenizing import Recipe, token_set
 from workbench.engines.base import Engine
 from workbench.engines.request import Constraint, LoadOptions, Message, Request, Sampling
 from workbench.engines.wire import Delta, Failed, Finished, Started
@@ -55,7 +60,11 @@ Backend = Literal["llama", "torch", "mlx", ""]
 
 __all__ = [
     "API_VERSION",
+    "IGNORED",
+    "Arrays",
     "Backend",
+    "Batch",
+    "BatchPlan",
     "Choice",
     "Condition",
     "Constraint",
@@ -82,17 +91,22 @@ __all__ = [
     "ParameterError",
     "Params",
     "PluginError",
+    "Recipe",
     "Request",
     "Sampling",
     "Search",
     "Started",
     "TensorGroup",
+    "TokenSet",
     "UnsafeModelError",
     "WorkbenchError",
+    "collate",
+    "epoch_batches",
     "fact",
     "open_engine",
     "operation",
     "setting",
+    "token_set",
 ]
 
 
@@ -111,6 +125,10 @@ class JobContext(Protocol):
     @property
     def checkpoints(self) -> Path:
         """Where the operation keeps what it needs to go on after a pause, a kill or a power cut."""
+
+    @property
+    def cache(self) -> Path:
+        """Where an operation may keep what other jobs can use too; anything there may be deleted."""
 
     @property
     def seed(self) -> int:

@@ -82,6 +82,13 @@ class WorkerContext:
         return self._folder / "checkpoints"
 
     @property
+    def cache(self) -> Path:
+        home = self._folder.parent.parent
+        # A script that was exported runs in a folder of its own, which belongs to no home.
+        of_home = self._folder.parent.name == "jobs" and (home / "cache").is_dir()
+        return home / "cache" if of_home else self._folder / "cache"
+
+    @property
     def seed(self) -> int:
         return self._seed
 

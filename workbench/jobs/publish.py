@@ -86,6 +86,13 @@ def size_bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in files_of(path))
 
 
+def names_in(path: Path) -> tuple[str, ...]:
+    """A file's own name, or the names of all files in a folder, from there, in a fixed order."""
+    if path.is_file():
+        return (path.name,)
+    return tuple(sorted(each.relative_to(path).as_posix() for each in files_of(path)))
+
+
 def files_of(path: Path) -> Iterator[Path]:
     """The file itself, or every file below a folder, in a fixed order."""
     if path.is_file():

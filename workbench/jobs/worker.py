@@ -248,8 +248,8 @@ class _Run:
                     f"{self._operation.title} made something that is not a readable model: {error.reason}",
                     details=str(error),
                 ) from error
-        files = facts.files if facts else None
-        sha256 = content_hash(result, files or (result.name,), lambda _done, _total: context.check())
+        files = facts.files if facts else publish.names_in(result)
+        sha256 = content_hash(result, files, lambda _done, _total: context.check())
         inside = result.is_relative_to(self._folder)
         return Artifact(
             now(),
