@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -15,7 +16,10 @@ from pydantic_core import PydanticUndefined
 from workbench.conditions import Condition
 from workbench.errors import ParameterError, PluginError
 
-FieldKind = Literal["int", "float", "bool", "text", "choice", "path", "mapping", "list"]
+#: Stands among the endings of a path that may be a folder.
+FOLDER = "/"
+
+FieldKind = Literal["int", "float", "bool", "text", "choice", "path", "paths", "mapping", "list"]
 
 
 class Choice(BaseModel):
@@ -120,7 +124,8 @@ def Param(  # noqa: N802 - reads as a declaration beside pydantic's Field
         le: Largest value.
         step: The step of a spin box.
         choices: Titles and advice for the values of a `Literal` or a text field.
-        suffixes: File endings that a path may have, for example `(".gguf",)`.
+        suffixes: File endings that a path, or each of several, may have, for example `(".gguf",)`; `/` where
+            it may be a folder.
         search: How a sweep may vary it.
         shown_when: Conditions on other parameters under which it means anything.
         advanced: Whether a form folds it away.
@@ -153,7 +158,8 @@ def model_of(fields: tuple[FieldSpec, ...]) -> type[Params]:
     for spec in fields:
         annotation = _annotation(spec)
         default = ... if spec.required else spec.default
-        definitions[spec.name] = (annotation, Field(default, ge=spec.ge, le=spec.le))
+        least = 1 if spec.kind == "paths" and spec.required else None
+        definitions[spec.name] = (annotation, Field(default, ge=spec.ge, le=spec.le, min_length=least))
     return create_model("ParamsFromCatalogue", __base__=Params, **definitions)
 
 
@@ -196,13 +202,56 @@ def allowed_text(spec: FieldSpec) -> str:
         if spec.ge is not None:
             return f"{noun}, {spec.ge:g}{unit} or more"
         return f"{noun}, {spec.le:g}{unit} or less" if spec.le is not None else noun + unit
-    if spec.kind == "path":
-        return "a file" + (f" ({', '.join(spec.suffixes)})" if spec.suffixes else "")
+    if spec.kind in ("path", "paths"):
+        return _paths_text(spec)
     if spec.kind == "mapping":
         return "pairs name=value, separated by commas"
     if spec.kind == "list":
         return "values separated by commas"
     return "text"
+
+
+def split_paths(text: str) -> list[str]:
+    """The paths that a text from a command line names.
+
+    One path may hold commas where it exists; several of that kind are written as a JSON list.
+
+    >>> split_paths("a.jsonl, b.jsonl"), split_paths('["a,b.jsonl", "c.jsonl"]')
+    (['a.jsonl', 'b.jsonl'], ['a,b.jsonl', 'c.jsonl'])
+    """
+    if _exists(text):
+        return [text]
+    if text.lstrip().startswith("["):
+        try:
+            listed = json.loads(text)
+        except ValueError:
+            listed = None
+        if isinstance(listed, list) and all(isinstance(each, str) for each in listed):
+            return listed
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def joined_paths(paths: Sequence[str]) -> str:
+    """Paths as one text that `split_paths` takes apart again, whatever signs they hold."""
+    return json.dumps(list(paths), ensure_ascii=False)
+
+
+def _exists(text: str) -> bool:
+    try:
+        return bool(text) and Path(text).exists()
+    except (OSError, ValueError):
+        return False  # no path of this system: too long, or with a nought in it
+
+
+def _paths_text(spec: FieldSpec) -> str:
+    several = spec.kind == "paths"
+    endings = ", ".join(suffix for suffix in spec.suffixes if suffix != FOLDER)
+    kinds = []
+    if endings or not spec.suffixes:
+        kinds.append(("files" if several else "a file") + (f" ({endings})" if endings else ""))
+    if FOLDER in spec.suffixes:
+        kinds.append("folders" if several else "a folder")
+    return " or ".join(kinds) + (" separated by commas" if several else "")
 
 
 def _field_spec(params: type[Params], name: str, field: FieldInfo) -> FieldSpec:
@@ -225,7 +274,7 @@ def _field_spec(params: type[Params], name: str, field: FieldInfo) -> FieldSpec:
         name=name,
         title=str(declared["title"]) or name.replace("_", " ").capitalize(),
         kind=kind,
-        default=str(default) if isinstance(default, Path) else default,
+        default=_plain(default),
         required=field.is_required(),
         optional=optional,
         help=field.description or "",
@@ -251,11 +300,11 @@ def _kind(params: type[Params], name: str, annotation: Any) -> tuple[FieldKind, 
         return plain[annotation], optional, ()
     if origin is dict and get_args(annotation) == (str, str):
         return "mapping", optional, ()
-    if origin in (list, tuple) and get_args(annotation)[0] is str:
-        return "list", optional, ()
+    if origin in (list, tuple) and get_args(annotation)[0] in (str, Path):
+        return "list" if get_args(annotation)[0] is str else "paths", optional, ()
     raise PluginError(
         f"{params.__name__}.{name} has the type {annotation}, which no form can show.",
-        remedy="Use int, float, bool, str, Path, Literal of strings, dict[str, str] or list[str].",
+        remedy="Use int, float, bool, str, Path, Literal of strings, dict[str, str], list[str], list[Path].",
     )
 
 
@@ -266,6 +315,7 @@ def _annotation(spec: FieldSpec) -> Any:
         "bool": bool,
         "text": str,
         "path": str,
+        "paths": list[str],
         "mapping": dict[str, str],
         "list": list[str],
     }
@@ -286,12 +336,21 @@ def _from_text(spec: FieldSpec, value: Any) -> Any:
         if any(not sign for _, sign, _ in pairs):
             raise ParameterError(spec.name, _message(spec, "mapping", value))
         return {key.strip(): item.strip() for key, _, item in pairs}
+    if spec.kind == "paths":
+        return split_paths(value)
     if spec.kind == "list":
         return [item.strip() for item in value.split(",") if item.strip()]
     return value
 
 
+def _plain(default: Any) -> Any:
+    """A default as JSON holds it."""
+    if isinstance(default, Path):
+        return str(default)
+    return [_plain(each) for each in default] if isinstance(default, list | tuple) else default
+
+
 def _message(spec: FieldSpec, problem: str, value: Any) -> str:
-    if problem == "missing":
+    if problem in ("missing", "too_short"):
         return f"“{spec.title}” must be given: {allowed_text(spec)}."
     return f"“{spec.title}” can't be {value!r}: it takes {allowed_text(spec)}."

@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from ui.forms import ParamsForm
 from ui.widgets.form_choice import ChoiceTable
 from ui.widgets.form_inputs import CalmComboBox, CalmDoubleSpinBox, CalmSpinBox, OptionalInput, Switch
-from ui.widgets.form_rows import PathInput, RowsInput
+from ui.widgets.form_paths import PathInput, PathsInput
+from ui.widgets.form_rows import RowsInput
 from workbench.conditions import setting
 from workbench.errors import ParameterError
-from workbench.params import Choice, Param, Params, fields_of, validate
+from workbench.params import FOLDER, Choice, Param, Params, fields_of, validate
 
 _TYPES = tuple(
     Choice(
@@ -41,6 +42,7 @@ class EveryKind(Params):
         64, ge=32, le=128, help="Weights a scale", shown_when=(setting("mode").equals("affine"),)
     )
     imatrix: Path | None = Param(None, help="An importance matrix", suffixes=(".gguf", ".dat"))
+    data: list[Path] = Param([], help="Examples", suffixes=(".jsonl",))
     overrides: dict[str, str] = Param({}, help="Types of single tensors")
     skip: list[str] = Param([], help="Names to skip")
     note: str = Param("", help="Anything")
@@ -66,6 +68,9 @@ def test_a_fresh_form_holds_the_defaults(form: ParamsForm) -> None:
 def test_values_go_in_and_come_out_unchanged(form: ParamsForm, tmp_path: Path) -> None:
     matrix = tmp_path / "imatrix.gguf"
     matrix.write_bytes(b"GGUF")
+    rows = [tmp_path / "b.jsonl", tmp_path / "a.jsonl"]
+    for path in rows:
+        path.touch()
     wanted: dict[str, Any] = {
         "type": "Q8_0",
         "count": 7,
@@ -74,6 +79,7 @@ def test_values_go_in_and_come_out_unchanged(form: ParamsForm, tmp_path: Path) -
         "mode": "affine",
         "group_size": 32,
         "imatrix": str(matrix),
+        "data": [str(path) for path in rows],
         "overrides": {"output": "Q8_0", "token_embd": "Q6_K"},
         "skip": ["a", "b"],
         "note": "hello",
@@ -100,6 +106,7 @@ def test_each_kind_has_the_input_that_suits_it(form: ParamsForm) -> None:
         "mode": CalmComboBox,
         "group_size": CalmSpinBox,
         "imatrix": PathInput,
+        "data": PathsInput,
         "overrides": RowsInput,
         "skip": RowsInput,
         "note": QLineEdit,
@@ -169,6 +176,46 @@ def test_rows_with_a_value_but_no_name_are_refused(form: ParamsForm) -> None:
     assert form.values()["overrides"] == {"output": "Q8_0"}
     rows._rows[0].findChild(QToolButton).click()  # type: ignore[union-attr]
     assert form.values()["overrides"] == {}
+
+
+def test_files_are_listed_added_and_removed(form: ParamsForm, tmp_path: Path, qtbot: QtBot) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.jsonl").touch()
+    files = [str(tmp_path / f"{name}.jsonl") for name in "abc"]
+    paths = form.field("data").input
+    assert isinstance(paths, PathsInput)
+
+    paths.add(files[:2])
+    with qtbot.waitSignal(form.changed):
+        _drop(paths, [files[1], files[2]])
+
+    assert form.values()["data"] == files
+    qtbot.keyClick(paths._rows[0].remove_button, Qt.Key.Key_Space)
+    assert form.values()["data"] == files[1:]
+    paths._rows[0].line.setText(str(tmp_path / "gone.jsonl"))
+    assert "There is no file gone.jsonl" in form.problems()["data"]
+    paths._rows[0].line.setText(files[2])
+    assert form.problems() == {"data": "c.jsonl stands there twice."}
+    form.reset()
+    assert form.values()["data"] == []
+
+
+def test_required_files_must_be_given(qtbot: QtBot, tmp_path: Path) -> None:
+    class Training(Params):
+        data: list[Path] = Param(..., help="Examples", suffixes=(".jsonl",))
+        adapters: list[Path] = Param([], help="Adapters", suffixes=(FOLDER,))
+
+    form = ParamsForm(fields_of(Training))
+    qtbot.addWidget(form)
+    (tmp_path / "rows.jsonl").touch()
+
+    assert not form.check()
+
+    assert form.problems() == {"data": "“Data” must be given: files (.jsonl) separated by commas."}
+    form.set_values({"data": [str(tmp_path / "rows.jsonl")], "adapters": [str(tmp_path / "rows.jsonl")]})
+    assert form.problems() == {"adapters": "rows.jsonl is not a folder."}
+    form.set_values({"adapters": [str(tmp_path)]})
+    assert form.check()
 
 
 def test_a_field_says_when_it_changed_and_can_be_reset(form: ParamsForm, qtbot: QtBot) -> None:
@@ -257,6 +304,19 @@ def test_every_control_has_an_accessible_name(form: ParamsForm) -> None:
 def _is_part(widget: QWidget) -> bool:
     parent = widget.parentWidget()
     return isinstance(parent, CalmSpinBox | CalmDoubleSpinBox | CalmComboBox | QLineEdit)
+
+
+def _drop(paths_input: PathsInput, paths: list[str]) -> None:
+    content = QMimeData()
+    content.setUrls([QUrl.fromLocalFile(path) for path in paths])
+    event = QDropEvent(
+        QPointF(5, 5),
+        Qt.DropAction.CopyAction,
+        content,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    paths_input.dropEvent(event)
 
 
 def _turn_wheel(widget: QWidget) -> None:

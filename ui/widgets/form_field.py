@@ -17,7 +17,8 @@ from ui.widgets.form_inputs import (
     OptionalInput,
     Switch,
 )
-from ui.widgets.form_rows import PathInput, RowsInput
+from ui.widgets.form_paths import PathInput, PathsInput
+from ui.widgets.form_rows import RowsInput
 from workbench.params import Choice, FieldSpec, allowed_text
 
 #: Above this many choices a combo box hides more than it shows.
@@ -76,7 +77,7 @@ class FormField(QWidget):
                 return self.input.value()
             case RowsInput() if self.spec.kind == "mapping":
                 return self.input.pairs() or (None if self.spec.optional else {})
-            case RowsInput():
+            case RowsInput() | PathsInput():
                 return self.input.values() or (None if self.spec.optional else [])
             case QLineEdit():
                 text = self.input.text()
@@ -101,7 +102,7 @@ class FormField(QWidget):
                 self.input.set_value(value)
             case RowsInput() if self.spec.kind == "mapping":
                 self.input.set_pairs(dict(value or {}))
-            case RowsInput():
+            case RowsInput() | PathsInput():
                 self.input.set_values(list(value or ()))
             case QLineEdit():
                 self.input.setText("" if value is None else str(value))
@@ -115,7 +116,7 @@ class FormField(QWidget):
         value = self.value()
         if self.spec.kind in ("int", "float") and default is None and not self.spec.optional:
             return True
-        if self.spec.kind == "list":
+        if self.spec.kind in ("list", "paths"):
             return list(value or ()) == list(default or ())
         if self.spec.kind in ("mapping", "text"):
             return bool((value or None) == (default or None))
@@ -123,7 +124,7 @@ class FormField(QWidget):
 
     def problem(self) -> str:
         """What the input itself knows to be wrong, before the value is checked as a parameter."""
-        return self.input.problem() if isinstance(self.input, PathInput | RowsInput) else ""
+        return self.input.problem() if isinstance(self.input, PathInput | PathsInput | RowsInput) else ""
 
     def show_problem(self, text: str) -> None:
         self._problem.setText(text)
@@ -197,7 +198,7 @@ class FormField(QWidget):
                 self.input.currentIndexChanged.connect(self._emit)
             case QLineEdit():
                 self.input.textChanged.connect(self._emit)
-            case ChoiceTable() | PathInput() | RowsInput():
+            case ChoiceTable() | PathInput() | PathsInput() | RowsInput():
                 self.input.edited.connect(self._emit)
 
 
@@ -213,6 +214,8 @@ def _input_for(spec: FieldSpec) -> QWidget:
             return _choice(spec)
         case "path":
             return PathInput(spec.title, spec.suffixes)
+        case "paths":
+            return PathsInput(spec.title, spec.suffixes)
         case "mapping":
             return RowsInput(spec.title, pair=True)
         case "list":

@@ -1,13 +1,9 @@
-"""Inputs made of rows or of a line and a button: pairs of name and value, lists, and paths."""
+"""Inputs made of rows: pairs of name and value, and lists."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -16,80 +12,6 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-
-
-class PathInput(QWidget):
-    """A path with Browse; a file may also be dropped on it.
-
-    Args:
-        title: The field's title, for the dialog and screen readers.
-        suffixes: Endings that the file may have, for example `(".gguf",)`; empty for any.
-    """
-
-    edited = Signal()
-
-    def __init__(self, title: str, suffixes: tuple[str, ...], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._title = title
-        self._suffixes = suffixes
-        self.line = QLineEdit()
-        self.line.setPlaceholderText("No file chosen")
-        self.line.setClearButtonEnabled(True)
-        self.line.setAccessibleName(title)
-        self.line.setAcceptDrops(False)
-        self.browse = QPushButton("Browse…")
-        self.browse.setAccessibleName(f"Browse for {title}")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        layout.addWidget(self.line, 1)
-        layout.addWidget(self.browse)
-        self.line.textChanged.connect(self.edited)
-        self.browse.clicked.connect(self._choose)
-        self.setFocusProxy(self.line)
-        self.setAcceptDrops(True)
-
-    def value(self) -> str | None:
-        text = self.line.text().strip()
-        return str(Path(text).expanduser().absolute()) if text else None
-
-    def set_value(self, value: str | Path | None) -> None:
-        self.line.setText(str(value) if value else "")
-
-    def problem(self) -> str:
-        """Why the path can't be used as it stands; empty where nothing is wrong or nothing is set."""
-        value = self.value()
-        if value is None:
-            return ""
-        path = Path(value)
-        if not path.exists():
-            return f"There is no file {path.name} in {path.parent}."
-        if self._suffixes and not path.name.lower().endswith(tuple(end.lower() for end in self._suffixes)):
-            return f"{path.name} does not end in {' or '.join(self._suffixes)}."
-        return ""
-
-    def name_filter(self) -> str:
-        """The filter of the file dialog, for example `Files (*.gguf *.dat);;All files (*)`."""
-        if not self._suffixes:
-            return "All files (*)"
-        return f"Files ({' '.join('*' + end for end in self._suffixes)});;All files (*)"
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        for url in event.mimeData().urls():
-            if url.isLocalFile():
-                self.set_value(url.toLocalFile())
-                event.acceptProposedAction()
-                return
-
-    def _choose(self) -> None:
-        start = str(Path(self.value() or "~").expanduser())
-        chosen, _ = QFileDialog.getOpenFileName(self, self._title, start, self.name_filter())
-        if chosen:
-            self.set_value(chosen)
 
 
 class _Row(QWidget):

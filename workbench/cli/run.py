@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from workbench.cli.answer import Answer
 from workbench.cli.follow import run_job
-from workbench.errors import UsageError
+from workbench.errors import NotFoundError, ParameterError, UsageError
 from workbench.home import Home
 from workbench.jobs.build import make_spec
+from workbench.library.library import Library
+from workbench.params import FieldSpec, split_paths
 from workbench.session import Session
 
 
@@ -18,7 +22,8 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         "run",
         help="run an operation as a job and wait",
         parents=[common],
-        description="`tenfold operations show NAME` lists the parameters of an operation.",
+        description="`tenfold operations show NAME` lists the parameters of an operation. Where one takes "
+        "files, a model or adapter of the library may be named instead.",
     )
     parser.add_argument("operation", help="its name, for example gguf-quantize")
     parser.add_argument("--model", help="id or name of the model")
@@ -31,7 +36,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _run(home: Home, arguments: argparse.Namespace) -> Answer:
-    values: dict[str, str] = {}
+    values: dict[str, Any] = {}
     for pair in arguments.set:
         name, sign, value = pair.partition("=")
         if not sign:
@@ -39,6 +44,7 @@ def _run(home: Home, arguments: argparse.Namespace) -> Answer:
         values[name.strip().replace("-", "_")] = value
     with Session.open(home, supervise=False) as session:
         entry = session.catalogue.operation(arguments.operation)
+        values = _placed(entry.fields, values, session.library)
         record = session.library.get(arguments.model) if arguments.model else None
         facts = session.library.facts(record.id) if record else None
         source = session.library.to_spec_input(record.id) if record else None
@@ -46,3 +52,31 @@ def _run(home: Home, arguments: argparse.Namespace) -> Answer:
     if arguments.name:
         spec = spec.model_copy(update={"output_name": arguments.name})
     return run_job(home, spec)
+
+
+def _placed(fields: tuple[FieldSpec, ...], values: Mapping[str, Any], library: Library) -> dict[str, Any]:
+    """The values with every path whole, since a worker has a folder of its own to work in."""
+    kinds = {field.name: field.kind for field in fields}
+    found = dict(values)
+    for name, text in values.items():
+        if kinds.get(name) == "path" and text:
+            found[name] = _place(name, text, library)
+        elif kinds.get(name) == "paths":
+            found[name] = [_place(name, each, library) for each in split_paths(text)]
+    return found
+
+
+def _place(name: str, text: str, library: Library) -> str:
+    """The path of an existing file or folder, or of the model or adapter that is called so.
+
+    Raises:
+        ParameterError: There is neither, or several models are called so.
+    """
+    path = Path(text).expanduser()
+    if path.exists():
+        return str(path.absolute())
+    try:
+        return str(library.get(text).path)
+    except NotFoundError as error:
+        problem = f"There is no file {text!r} for “{name}”, and as a name it leads nowhere. {error.message}"
+        raise ParameterError(name, problem, remedy=error.remedy) from error

@@ -111,7 +111,9 @@ def _parser(description: str, takes_model: bool) -> argparse.ArgumentParser:
 
 
 def _add(group: Any, spec: FieldSpec, default: Any) -> None:
-    shown = "not set" if default in (None, "", {}, []) else default
+    shown = "not set" if default in (None, "", {}, [], ()) else default
+    if spec.kind in ("list", "paths") and isinstance(shown, list | tuple):
+        shown = ", ".join(map(str, shown))
     help_text = f"{spec.help} ({allowed_text(spec)}; default: {shown})".replace("%", "%%")
     if spec.kind == "bool":
         group.add_argument(

@@ -11,6 +11,7 @@ from workbench import secrets
 from workbench.home import Home
 from workbench.jobs.script import without_folder
 from workbench.jobs.spec import JobSpec
+from workbench.params import joined_paths
 from workbench.settings import Preferences
 
 
@@ -24,7 +25,8 @@ def command(spec: JobSpec, folder: Path, *, resume: bool, threads: int | None) -
         words += ["--model", str(spec.model.path)]
     for name, value in spec.params.items():
         if without_folder(value) != value:
-            words += ["--set", f"{name}={value}"]
+            text = joined_paths(value) if isinstance(value, list) else value
+            words += ["--set", f"{name}={text}"]
     if resume:
         words.append("--resume")
     if threads is not None:

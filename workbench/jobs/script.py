@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ if __name__ == "__main__":
 def render(spec: JobSpec) -> str:
     """The text of `job.py` for a job.
 
-    It holds no secret and no path of this machine: a model is named by name, hash and source, and a
-    parameter that is a file by its file name. The worker looks those up in the job's folder, or takes
+    It holds no secret and no path of this machine: a model is named by name, hash and source, and
+    parameters that are files by their file names. The worker looks those up in the job's folder, or takes
     them from the command line.
 
     Args:
@@ -69,10 +70,36 @@ def render(spec: JobSpec) -> str:
 
 
 def without_folder(value: Any) -> Any:
-    """A parameter's value as a script states it: the path of a file here becomes the file's name."""
-    if isinstance(value, str) and Path(value).is_absolute() and Path(value).exists():
-        return Path(value).name
-    return value
+    """A parameter's value as a script states it: the path of a file or folder here becomes its name.
+
+    In a list, files of the same name keep as many of their folders as tell them apart.
+    """
+    if isinstance(value, list | tuple):
+        places = {each: Path(each).parts for each in value if _is_here(each)}
+        return [_shortest_name(places, each) if each in places else each for each in value]
+    return Path(value).name if _is_here(value) else value
+
+
+def _is_here(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and Path(value).is_absolute() and Path(value).exists()
+    except OSError:
+        return False  # a text that begins like a path and is too long for one
+
+
+def _shortest_name(places: Mapping[str, tuple[str, ...]], path: str) -> str:
+    """The end of one path that none of the others shares, with `/` on every system."""
+    parts = places[path]
+    others = [other for other in places.values() if other != parts]
+    count = next(
+        (
+            count
+            for count in range(1, len(parts))
+            if all(other[-count:] != parts[-count:] for other in others)
+        ),
+        len(parts) - 1,
+    )
+    return "/".join(parts[-count:])
 
 
 def _origin(spec: JobSpec, version: str) -> str:
@@ -84,10 +111,17 @@ def _origin(spec: JobSpec, version: str) -> str:
     if spec.plugin.startswith("file:"):
         lines.append(f"It needs the plugin {_plain(spec.plugin[5:])} beside it, or --plugin-dir FOLDER.")
     for name, value in spec.params.items():
-        if without_folder(value) != value:
-            flag = "--" + name.replace("_", "-")
-            lines.append(f"It needs the file {_plain(str(without_folder(value)))} beside it, or {flag} PATH.")
+        bare = without_folder(value)
+        if bare != value:
+            lines.append(_needed_files(name, bare if isinstance(bare, list) else [bare]))
     return "\n".join(lines) + "\n"
+
+
+def _needed_files(parameter: str, names: Sequence[str]) -> str:
+    flag = "--" + parameter.replace("_", "-")
+    if len(names) == 1:
+        return f"It needs the file {_plain(names[0])} beside it, or {flag} PATH."
+    return f"It needs the files {', '.join(map(_plain, names))} beside it, or {flag} PATH,PATH."
 
 
 def _model(model: ModelInput) -> str:

@@ -173,7 +173,13 @@ class _Run:
     def _run_operation(self, context: WorkerContext) -> Path:
         operation = self._operation
         values = validate(operation.fields, {**self._job.params, **self._arguments.values})
-        params = operation.params(**{name: self._found(name, value) for name, value in values.items()})
+        kinds = {field.name: field.kind for field in operation.fields}
+        for name, value in values.items():
+            if kinds[name] == "path" and value:
+                values[name] = self._found(name, value)
+            elif kinds[name] == "paths" and value:
+                values[name] = [self._found(name, each) for each in value]
+        params = operation.params(**values)
         if operation.input is None:
             return Path(operation.run(context, params))
         return Path(operation.run(context, self._model(context), params))
@@ -211,16 +217,14 @@ class _Run:
                 level="warning",
             )
 
-    def _found(self, name: str, value: Any) -> Any:
-        """The value, with a file that the script names without a folder looked for beside the script."""
-        kinds = {field.name: field.kind for field in self._operation.fields}
-        if kinds[name] != "path" or not value or Path(value).exists():
-            return value
-        for folder in (self._folder, self._beside):
-            if (folder / str(value)).is_file():
-                return str(folder / str(value))
+    def _found(self, name: str, path: str) -> str:
+        """A parameter's path; a file or folder (an adapter is one) that the script names without its place
+        is looked for beside the script."""
+        for place in (Path(path), self._folder / path, self._beside / path):
+            if place.exists():
+                return str(place)
         raise ModelFileError(
-            Path(value), f"the file for “{name}” was not found.", remedy=f"Name it with --set {name}=PATH."
+            Path(path), f"the file for “{name}” was not found.", remedy=f"Name it with --set {name}=PATH."
         )
 
     def _moved(self, placed: Path) -> Path:

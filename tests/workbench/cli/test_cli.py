@@ -101,6 +101,39 @@ def test_wrong_value_names_what_is_allowed(model: dict[str, Any]) -> None:
     assert "a whole number from 1 to 100000" in ended.stderr
 
 
+def test_paths_are_files_or_models_by_their_names(model: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "two, one.txt").touch()
+    notes = f'["{(tmp_path / "two, one.txt").as_posix()}", "{model["name"]}"]'
+
+    made = answer("run", "steps", "--model", model["id"], "--set", f"notes={notes}")
+
+    wanted = [str(tmp_path / "two, one.txt"), model["path"]]
+    assert answer("jobs", "show", made["job"])["params"]["notes"] == wanted
+    log = tenfold("jobs", "log", made["job"]).stdout
+    assert "noted two, one.txt: True" in log
+    assert f"noted {Path(model['path']).name}: True" in log
+    ended = tenfold("run", "steps", "--model", model["id"], "--set", "notes=nowhere.txt", "--json")
+    assert (ended.returncode, json.loads(ended.stdout)["error"]["kind"]) == (2, "parameter")
+
+
+def test_exported_script_finds_files_and_folders_beside_it(model: dict[str, Any], tmp_path: Path) -> None:
+    for name in ("here/adapter", "there"):
+        (tmp_path / name).mkdir(parents=True)
+    made = answer("run", "steps", "--model", model["id"], "--set", f"notes={tmp_path / 'here' / 'adapter'}")
+    script = tmp_path / "there" / "job.py"
+    answer("jobs", "export", made["job"], "-o", script)
+    words = [sys.executable, script, "--model", model["path"], "--out", tmp_path / "alone.gguf"]
+    words += ["--plugin-dir", _STEPS.parent]
+
+    without = subprocess.run(words, capture_output=True, text=True, check=False)
+    (script.parent / "adapter").mkdir()
+    beside = subprocess.run(words, capture_output=True, text=True, check=False)
+
+    assert without.returncode == 1
+    assert "the file for “notes” was not found" in without.stderr
+    assert beside.returncode == 0, beside.stderr
+
+
 def test_broken_file_is_a_clear_failure(home: Home, tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF\x03\0\0\0" + b"\xff" * 16)

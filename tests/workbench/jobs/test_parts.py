@@ -15,10 +15,12 @@ from workbench.jobs.board import JobBoard
 from workbench.jobs.build import file_name
 from workbench.jobs.endings import death
 from workbench.jobs.events import EventLog, EventTail, Metric, State
+from workbench.jobs.launch import command
 from workbench.jobs.script import render
 from workbench.jobs.series import SeriesStore, decimate
 from workbench.jobs.slots import Held, Waiting, may_start
 from workbench.jobs.spec import JobSpec, ModelInput
+from workbench.params import split_paths
 from workbench.store.database import Store
 
 
@@ -137,6 +139,28 @@ class TestScript:
         ]
         assert imported == []
         assert "/secret/place" not in text
+
+    def test_files_are_named_without_their_folders_and_stay_apart(self, tmp_path: Path) -> None:
+        paths = [tmp_path / "one" / "rows.jsonl", tmp_path / "two" / "rows.jsonl", tmp_path / "a,b.csv"]
+        for path in paths:
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+        spec = JobSpec(
+            operation="o",
+            plugin="p",
+            title="t",
+            params={"data": [str(path) for path in paths], "words": ["a", "b"]},
+            output_name="out",
+        )
+
+        text = render(spec)
+        words = command(spec, tmp_path, resume=False, threads=None)
+
+        assert '"data": ["one/rows.jsonl", "two/rows.jsonl", "a,b.csv"]' in text
+        assert "It needs the files one/rows.jsonl, two/rows.jsonl, a,b.csv beside it" in text
+        assert str(tmp_path) not in text
+        name, _, value = words[words.index("--set") + 1].partition("=")
+        assert (name, split_paths(value)) == ("data", spec.params["data"])
 
     def test_names_become_file_names_of_every_system(self) -> None:
         assert file_name('a/b\\c:d*e?"f<g>h|i.') == "a-b-c-d-e--f-g-h-i"
