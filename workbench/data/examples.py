@@ -43,5 +43,14 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def content_hash(example: Example) -> int:
-    """64 bits of the content, the same on every machine and for every place of the row in its file."""
+    """64 bits of the content, the same on every machine and for every place of the row in its file.
+
+    A prompt with its completion has the hash of the conversation that it makes, whatever form its row has.
+    """
+    if isinstance(example, Completion):
+        turns = (
+            Message(role="user", content=example.prompt),
+            Message(role="assistant", content=example.completion),
+        )
+        example = Chat(messages=turns)
     return int.from_bytes(hashlib.blake2b(_ENCODER.encode(example), digest_size=8).digest(), "little")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,16 @@ from workbench.errors import MissingExtraError
 
 #: A row longer than this is no example, and a line of a hostile file must not fill the memory.
 LONGEST_ROW_BYTES = 10_000_000
-_PARQUET_ROWS = 1024
+_TOO_LONG = "The row is longer than 10 MB."
+_NO_UTF8 = "The row is not valid UTF-8."
+_PARQUET_ROWS = 256
+#: Without a buffer pyarrow reads whole column chunks, which are as long as the writer liked.
+_PARQUET_BUFFER = 1 << 20
+#: How much ijson reads at once.
+_JSON_BUFFER = 1 << 16
+#: Stands for bytes that are no UTF-8 where a parser takes valid text alone; Unicode promises never to give
+#: this code point to a character.
+_BROKEN = "\uffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +32,22 @@ class RawRow:
     """One row as the file has it.
 
     Attributes:
-        line: Where it begins, from 1: the line in JSONL and text, the record in CSV, JSON lists and Parquet.
+        line: Where it begins, from 1: the line in JSONL, tables and text, the item in JSON lists and Parquet.
         values: Its fields; None where `problem` says why it can't be read.
+        size: About how many bytes of text it is.
     """
 
     line: int
     values: Mapping[str, Any] | None
     problem: str = ""
+    size: int = 0
 
 
 def read_rows(path: Path) -> Iterator[RawRow]:
     """The rows of a file, by its ending: JSONL, JSON, CSV, TSV, Parquet or plain text.
 
     A row that can't be read comes with its problem, and the rows behind it follow. Plain text is cut at blank
-    lines; each part is a row with the one field `text`.
+    lines; each part is a row with the one field `text`. At most a few rows are held at a time.
 
     Raises:
         DataError: The file is missing, can't be read, or is of another kind.
@@ -59,7 +71,7 @@ def _jsonl(path: Path) -> Iterator[RawRow]:
     with path.open("rb") as file:
         for line, raw in _bounded_lines(file):
             if raw is None:
-                yield RawRow(line, None, "The row is longer than 10 MB.")
+                yield RawRow(line, None, _TOO_LONG)
             elif raw.strip():
                 yield _parsed(line, raw)
 
@@ -68,16 +80,16 @@ def _parsed(line: int, raw: bytes) -> RawRow:
     try:
         values = json.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        return RawRow(line, None, "The row is not valid UTF-8.")
+        return RawRow(line, None, _NO_UTF8, len(raw))
     except (ValueError, RecursionError) as error:
-        return RawRow(line, None, f"The row is not JSON: {error}.")
-    return _object(line, values)
+        return RawRow(line, None, f"The row is not JSON: {error}.", len(raw))
+    return _object(line, values, len(raw))
 
 
-def _object(line: int, values: Any) -> RawRow:
+def _object(line: int, values: Any, size: int) -> RawRow:
     if not isinstance(values, dict):
-        return RawRow(line, None, "The row is not an object with fields.")
-    return RawRow(line, values)
+        return RawRow(line, None, "The row is not an object with fields.", size)
+    return RawRow(line, values, "", size)
 
 
 def _bounded_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
@@ -106,47 +118,145 @@ def _json(path: Path) -> Iterator[RawRow]:
         raise MissingExtraError("ijson, which reads lists in JSON,", "data") from error
     place = 0
     with path.open("rb") as file:
+        source = _JsonSource(file)
         try:
-            for values in ijson.items(file, "item", use_float=True):
+            for values in ijson.items(source, "item", use_float=True, buf_size=_JSON_BUFFER):
                 place += 1
-                yield _object(place, values)
-        except (ijson.JSONError, UnicodeDecodeError, RecursionError) as error:
+                source.taken = 0
+                size, broken = _measured(values)
+                yield RawRow(place, None, _NO_UTF8, size) if broken else _object(place, values, size)
+        except (ijson.JSONError, RecursionError) as error:
             # A list that breaks off can't be gone on with: where the next item begins is not known.
             yield RawRow(place + 1, None, f"The list is not JSON from here on: {error}.")
+        except _TooLongError:
+            yield RawRow(place + 1, None, "The item is longer than 10 MB: the list is not read from here on.")
+
+
+class _TooLongError(Exception):
+    pass
+
+
+class _JsonSource:
+    """A file for ijson: ends an item that is too long, and lets bytes that are no UTF-8 spoil their own item
+    alone.
+
+    Attributes:
+        taken: Bytes read since the last item; whoever takes an item sets it to 0.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("tenfold-broken")
+        self.taken = 0
+
+    def read(self, size: int) -> bytes:
+        text = ""
+        while size and not text:
+            raw = self._file.read(size)
+            self.taken += len(raw)
+            if self.taken > LONGEST_ROW_BYTES + _JSON_BUFFER:
+                raise _TooLongError
+            text = self._decoder.decode(raw, final=not raw)
+            if not raw:
+                break
+        return text.encode()
+
+
+def _broken_bytes(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return _BROKEN, error.end
+
+
+codecs.register_error("tenfold-broken", _broken_bytes)
+
+
+def _measured(values: Any) -> tuple[int, bool]:
+    """About how much text there is in nested values, and whether any of it was no UTF-8."""
+    size, broken = 0, False
+    waiting = [values]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            size += len(value)
+            broken = broken or _BROKEN in value
+        elif isinstance(value, Mapping):
+            waiting += value.keys()
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
+        else:
+            size += 8
+    return size, broken
 
 
 def _csv(path: Path, delimiter: str = ",") -> Iterator[RawRow]:
-    # Bytes that are no UTF-8 come through as surrogates, so that one bad row spoils no other.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        before = csv.field_size_limit(LONGEST_ROW_BYTES)
-        try:
-            reader = csv.DictReader(file, delimiter=delimiter, restkey="", strict=True)
-            place = 0
+    before = csv.field_size_limit(LONGEST_ROW_BYTES)
+    try:
+        with path.open("rb") as file:
+            lines = _TextLines(file)
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            head = _head(path, reader)
             while True:
-                place += 1
+                begin = lines.number + 1
                 try:
-                    values = next(reader)
+                    cells = next(reader)
                 except StopIteration:
                     return
                 except csv.Error as error:
-                    yield RawRow(place, None, f"The row is not CSV: {error}.")
+                    yield RawRow(begin, None, f"The row is not CSV: {error}.")
                     continue
-                yield _record(place, values)
-        finally:
-            csv.field_size_limit(before)
+                if cells:
+                    yield _record(begin, head, cells)
+    finally:
+        csv.field_size_limit(before)
 
 
-def _record(place: int, values: dict[str, Any]) -> RawRow:
-    if "" in values:
-        return RawRow(place, None, "The row has more fields than the head names.")
-    found = {name: value for name, value in values.items() if value is not None}
-    if any(_is_broken(value) for value in found.values()):
-        return RawRow(place, None, "The row is not valid UTF-8.")
-    return RawRow(place, found)
+class _TextLines:
+    """The lines of a file as text. Bytes that are no UTF-8 come as surrogates, so that one bad row spoils no
+    other. A class, as a generator that has raised is at its end.
+
+    Attributes:
+        number: How many lines were taken.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._lines = _bounded_lines(file)
+        self.number = 0
+
+    def __iter__(self) -> _TextLines:
+        return self
+
+    def __next__(self) -> str:
+        self.number, raw = next(self._lines)
+        if raw is None:
+            raise csv.Error("a line is longer than 10 MB")
+        return raw.decode("utf-8-sig" if self.number == 1 else "utf-8", "surrogateescape")
+
+
+def _head(path: Path, reader: Iterator[list[str]]) -> list[str]:
+    """The names of the columns: the first line that is not empty."""
+    try:
+        head = next((cells for cells in reader if cells), [])
+    except csv.Error as error:
+        raise DataError(f"The head of {path.name} is not CSV: {error}.") from error
+    if any(map(_is_broken, head)):
+        raise DataError(f"The head of {path.name} is not valid UTF-8.", remedy="Save the file as UTF-8.")
+    return head
+
+
+def _record(line: int, head: list[str], cells: list[str]) -> RawRow:
+    size = sum(map(len, cells))
+    if len(cells) > len(head):
+        return RawRow(line, None, "The row has more fields than the head names.", size)
+    if any(map(_is_broken, cells)):
+        return RawRow(line, None, _NO_UTF8, size)
+    # A row that is too short has no value for the last columns.
+    return RawRow(line, dict(zip(head, cells, strict=False)), "", size)
 
 
 def _is_broken(text: str) -> bool:
-    return any("\udc80" <= sign <= "\udcff" for sign in text)
+    return not text.isascii() and any("\udc80" <= sign <= "\udcff" for sign in text)
 
 
 def _tsv(path: Path) -> Iterator[RawRow]:
@@ -161,13 +271,35 @@ def _parquet(path: Path) -> Iterator[RawRow]:
         raise MissingExtraError("pyarrow, which reads Parquet,", "data") from error
     try:
         place = 0
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with pyarrow.parquet.ParquetFile(path, buffer_size=_PARQUET_BUFFER) as file:
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
-                for values in batch.to_pylist():
+                for values in _plain(batch):
                     place += 1
-                    yield RawRow(place, {name: value for name, value in values.items() if value is not None})
-    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
+                    yield _parquet_row(place, values)
+    except pyarrow.ArrowException as error:
         raise DataError(f"{path.name} can't be read as Parquet: {error}.") from error
+
+
+def _plain(batch: Any) -> Iterator[dict[str, Any] | None]:
+    """The rows of a batch; None for one with text that is not valid UTF-8."""
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError:
+        for place in range(batch.num_rows):
+            try:
+                yield batch.slice(place, 1).to_pylist()[0]
+            except UnicodeDecodeError:
+                yield None
+
+
+def _parquet_row(place: int, values: dict[str, Any] | None) -> RawRow:
+    if values is None:
+        return RawRow(place, None, _NO_UTF8)
+    found = {name: value for name, value in values.items() if value is not None}
+    size, _broken = _measured(found)
+    return (
+        RawRow(place, None, _TOO_LONG, size) if size > LONGEST_ROW_BYTES else RawRow(place, found, "", size)
+    )
 
 
 def _text(path: Path) -> Iterator[RawRow]:
@@ -192,9 +324,9 @@ def _text(path: Path) -> Iterator[RawRow]:
 
 def _passage(line: int, raw: bytes) -> RawRow:
     try:
-        return RawRow(line, {"text": raw.decode("utf-8-sig").strip("\r\n")})
+        return RawRow(line, {"text": raw.decode("utf-8-sig").strip("\r\n")}, "", len(raw))
     except UnicodeDecodeError:
-        return RawRow(line, None, "The text is not valid UTF-8.")
+        return RawRow(line, None, "The text is not valid UTF-8.", len(raw))
 
 
 _READERS: dict[str, Callable[[Path], Iterator[RawRow]]] = {

@@ -12,7 +12,8 @@ from workbench.engines.errors import TemplateError
 from workbench.engines.request import Message
 from workbench.engines.templates import ChatTemplate
 
-#: Which turns of a conversation are learned.
+#: What is learned: every answer of a conversation, its last one, or prompts as well. Of a preference it is
+#: always the last answer, of plain text everything.
 Trained = Literal["all-answers", "last-answer", "everything"]
 
 
@@ -30,7 +31,7 @@ class Renderer:
         template: None where the model brings none; conversations are refused then, and prompts with their
             completion are joined as they are.
         special_texts: The tokenizer's special tokens by name; `bos_token` and `eos_token` are used.
-        trained: Which turns are learned.
+        trained: What is learned.
     """
 
     def __init__(
@@ -58,7 +59,8 @@ class Renderer:
                     Message(role="user", content=prompt),
                     Message(role="assistant", content=completion),
                 )
-                return (self._conversation(turns, "last-answer"),)
+                trained: Trained = "everything" if self._trained == "everything" else "last-answer"
+                return (self._conversation(turns, trained),)
             case Chat(messages=messages):
                 return (self._conversation(messages, self._trained),)
             case Preference(messages=messages, chosen=chosen, rejected=rejected):
@@ -69,7 +71,8 @@ class Renderer:
     def _joined(self, prompt: str, completion: str) -> Rendered:
         head = f"{self._begin}{prompt}"
         whole = f"{head}{completion}{self._end}"
-        return Rendered(whole, ((len(head), len(whole)),))
+        start = len(self._begin) if self._trained == "everything" else len(head)
+        return Rendered(whole, ((start, len(whole)),))
 
     def _conversation(self, messages: tuple[Message, ...], trained: Trained) -> Rendered:
         if self._template is None:

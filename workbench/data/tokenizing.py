@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import multiprocessing
+import multiprocessing.process
 import os
 import shutil
+import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
@@ -22,20 +26,35 @@ from numpy.typing import NDArray
 
 from workbench.data.errors import BadRowError, DataError
 from workbench.data.examples import content_hash
-from workbench.data.layout import Layout, detect, example_of
+from workbench.data.layout import Layout, completed, detect, example_of
 from workbench.data.reading import RawRow, read_rows
 from workbench.data.rendering import Renderer, Trained
-from workbench.data.token_set import BAD, ENDS, IDS, META, ROW, ROWS, TRAINED, BadRow, Meta, TokenSet
+from workbench.data.token_set import (
+    BAD,
+    IDS,
+    META,
+    ROW,
+    ROWS,
+    SEQUENCE,
+    SEQUENCES,
+    TRAINED,
+    BadRow,
+    Meta,
+    TokenSet,
+)
 from workbench.engines.hf_tokenizer import HfTokenizer
 from workbench.engines.templates import ChatTemplate
 from workbench.errors import DiskFullError
 
 #: Raise this when the same data would give other tokens.
-_VERSION = 1
-_CHUNK_ROWS = 512
+_VERSION = 2
+#: Rows that are tokenized together: so many, or so many bytes of text.
+_CHUNK_ROWS, _CHUNK_BYTES = 512, 1_000_000
 #: Below this a process that has to import a tokenizer first costs more than it brings.
 _PARALLEL_BYTES = 16_000_000
 _DETECT_ROWS = 200
+_HASHED_BYTES = 1 << 22
+_STREAMS = (IDS, TRAINED, SEQUENCES, ROWS, BAD)
 #: What a tokenizer's folder says about its tokens.
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -55,9 +74,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
     Attributes:
         files: The data, absolute paths.
         tokenizer: A model's folder.
-        layout: What the rows are; None to tell from the first rows.
+        layout: What the rows of every file are; None to tell for each file from its first rows.
         template: Used instead of the model's own chat template.
-        trained: Which turns of conversations are learned.
+        trained: Which parts are learned.
     """
 
     files: tuple[str, ...]
@@ -72,7 +91,7 @@ class _Made(Struct, frozen=True):
 
     ids: NDArray[np.uint32]
     trained: NDArray[np.uint8]
-    lengths: NDArray[np.int64]
+    sequences: NDArray[np.void]
     rows: NDArray[np.void]
     bad: list[BadRow]
 
@@ -91,15 +110,12 @@ def token_set(
         progress: Called with bytes done and bytes in all, and may raise to end the work.
 
     Raises:
-        DataError: A file can't be read, the rows are of no known layout, or none can be used.
+        DataError: A file can't be read, its rows are of no known layout, or none can be used.
         ModelFileError: The tokenizer can't be read.
         DiskFullError: The cache's disk is full.
     """
-    for name in recipe.files:
-        next(read_rows(Path(name)), None)  # says what is wrong with a file that can't be read at all
-    layout = recipe.layout or detect(_first_rows(recipe.files))
-    recipe = msgspec.structs.replace(recipe, layout=layout)
-    key = recipe_key(recipe)
+    layouts = layouts_of(recipe)
+    key = _key(recipe, layouts, progress)
     target = cache / key
     if (target / META).is_file():
         with contextlib.suppress(DataError):
@@ -109,7 +125,7 @@ def token_set(
     partial = cache / f".partial-{uuid.uuid4().hex}"
     try:
         partial.mkdir()
-        _make(recipe, key, partial, processes, progress)
+        _make(recipe, layouts, key, partial, processes, progress)
         try:
             partial.rename(target)
         except OSError:
@@ -117,7 +133,7 @@ def token_set(
             if not (target / META).is_file():
                 raise
     except OSError as error:
-        if error.errno == 28:
+        if error.errno == errno.ENOSPC:
             raise DiskFullError(partial) from error
         raise
     finally:
@@ -125,20 +141,57 @@ def token_set(
     return TokenSet(target)
 
 
-def recipe_key(recipe: Recipe) -> str:
-    """A hash over all that decides the tokens: the data's content, layout, template and tokenizer."""
+def layouts_of(recipe: Recipe) -> tuple[Layout, ...]:
+    """What the rows of each file are, from its first rows.
+
+    Raises:
+        DataError: A file can't be read or holds no row, its rows are of no known layout, or preferences are
+            mixed with other rows.
+    """
+    if not recipe.files:
+        raise DataError("There is no data.", remedy="Name at least one file.")
+    found = tuple(_layout_of(Path(name), recipe.layout) for name in recipe.files)
+    if len({layout.kind == "preference" for layout in found}) > 1:
+        raise DataError(
+            "Some files hold preferences and others do not: they are not learned in one run.",
+            remedy="Train on one kind after the other.",
+        )
+    return found
+
+
+def _layout_of(path: Path, given: Layout | None) -> Layout:
+    first = list(islice(read_rows(path), 1))
+    if not first:
+        raise DataError(f"{path.name} holds no row.", remedy="Use a file with examples.")
+    rows = (row.values for row in islice(read_rows(path), _DETECT_ROWS) if row.values is not None)
+    try:
+        # The first rows are looked at one by one: they may be long.
+        return detect(rows) if given is None else completed(given, rows)
+    except DataError as error:
+        problem = f" Its row in line {first[0].line}: {first[0].problem}" if first[0].problem else ""
+        raise DataError(f"{path.name}: {error.message}{problem}", remedy=error.remedy) from error
+
+
+def _key(recipe: Recipe, layouts: tuple[Layout, ...], progress: Progress) -> str:
+    """A hash over all that decides the tokens: the data's content, layouts, template and tokenizer."""
+    total = sum(Path(name).stat().st_size for name in recipe.files)
     found = hashlib.sha256(f"{_VERSION}".encode())
     for name in recipe.files:
         # The name is kept in the set, for messages; the folder is not.
         found.update(Path(name).name.encode() + b"\0")
+        own = hashlib.sha256()
         with Path(name).open("rb") as file:
-            found.update(hashlib.file_digest(file, "sha256").digest())
+            while block := file.read(_HASHED_BYTES):
+                own.update(block)
+                # Nothing is made yet; whoever waits may end it.
+                progress(0, total)
+        found.update(own.digest())
     for name in _TOKENIZER_FILES:
         path = Path(recipe.tokenizer) / name
         if path.is_file():
             found.update(name.encode() + path.read_bytes())
-    rest = msgspec.structs.replace(recipe, files=(), tokenizer="")
-    found.update(msgspec.json.encode(rest))
+    rest = msgspec.structs.replace(recipe, files=(), tokenizer="", layout=None)
+    found.update(msgspec.json.encode((rest, layouts)))
     return found.hexdigest()[:32]
 
 
@@ -146,52 +199,57 @@ class Worker:
     """Tokenizes rows; one for each process.
 
     Args:
-        recipe: With its layout.
+        layouts: Of each file.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, layouts: Sequence[Layout]) -> None:
         self._tokenizer = HfTokenizer(Path(recipe.tokenizer))
         source = recipe.template or self._tokenizer.chat_template
         special = self._tokenizer.special_texts
         template = ChatTemplate(source, special) if source else None
         self._renderer = Renderer(template, special, recipe.trained)
-        if recipe.layout is None:
-            raise DataError("The layout of the rows is not known.")
-        self._layout = recipe.layout
+        self._layouts = layouts
 
-    def tokenize(self, place: int, name: str, rows: Sequence[RawRow]) -> _Made:
+    def tokenize(self, file: int, name: str, rows: Sequence[RawRow]) -> _Made:
         """The sequences of some rows of one file."""
         texts: list[str] = []
         spans: list[tuple[tuple[int, int], ...]] = []
-        owners: list[tuple[int, int, int]] = []
+        owners: list[tuple[RawRow, int, int]] = []
         bad: list[BadRow] = []
         for row in rows:
             try:
                 if row.values is None:
                     raise BadRowError(row.problem)
-                example = example_of(row.values, self._layout)
+                example = example_of(row.values, self._layouts[file])
                 rendered = self._renderer.render(example)
-                if not all(any(end > start for start, end in each.trained) for each in rendered):
-                    raise BadRowError("Nothing in it would be learned.")
             except BadRowError as error:
                 bad.append(BadRow(file=name, line=row.line, problem=str(error)))
                 continue
-            owners.append((place, row.line, content_hash(example)))
+            owners.append((row, content_hash(example), len(rendered)))
             texts.extend(each.text for each in rendered)
             spans.extend(each.trained for each in rendered)
-        ids: list[int] = []
+        encoded = zip(self._tokenizer.encode_many(texts), spans, strict=True)
+        ids: list[list[int]] = []
         trained: list[NDArray[np.uint8]] = []
-        lengths = []
-        for (tokens, starts), parts in zip(self._tokenizer.encode_many(texts), spans, strict=True):
-            ids.extend(tokens)
-            lengths.append(len(tokens))
-            trained.append(_marked(np.array(starts, dtype=np.int64), parts))
+        kept: list[tuple[int, int, int]] = []
+        for row, hashed, count in owners:
+            pieces = [
+                (tokens, _marked(np.array(starts, dtype=np.int64), parts))
+                for (tokens, starts), parts in islice(encoded, count)
+            ]
+            if not all(marks.any() for _tokens, marks in pieces):
+                bad.append(BadRow(file=name, line=row.line, problem="Nothing in it would be learned."))
+                continue
+            kept.append((file, row.line, hashed))
+            ids += (tokens for tokens, _marks in pieces)
+            trained += (marks for _tokens, marks in pieces)
+        sequences = [(len(marks), int(marks.sum())) for marks in trained]
         return _Made(
-            np.array(ids, dtype="<u4"),
-            np.concatenate(trained) if trained else np.empty(0, dtype=np.uint8),
-            np.array(lengths, dtype=np.int64),
-            np.array(owners, dtype=ROW),
-            bad,
+            np.concatenate([np.array(each, dtype="<u4") for each in ids] or [np.empty(0, dtype="<u4")]),
+            np.concatenate(trained or [np.empty(0, dtype=np.uint8)]),
+            np.array(sequences, dtype=SEQUENCE),
+            np.array(kept, dtype=ROW),
+            sorted(bad, key=lambda each: each.line),
         )
 
 
@@ -200,52 +258,47 @@ def _marked(starts: NDArray[np.int64], parts: Sequence[tuple[int, int]]) -> NDAr
     found = np.zeros(len(starts), dtype=np.uint8)
     for start, end in parts:
         found |= ((starts >= start) & (starts < end)).astype(np.uint8)
+    found[:1] = 0
     return found
 
 
-def _first_rows(files: Sequence[str]) -> list[dict[str, object]]:
-    rows = (row for name in files for row in islice(read_rows(Path(name)), _DETECT_ROWS))
-    return [dict(row.values) for row in rows if row.values is not None]
-
-
-def _make(recipe: Recipe, key: str, folder: Path, processes: int, progress: Progress) -> None:
+def _make(
+    recipe: Recipe, layouts: tuple[Layout, ...], key: str, folder: Path, processes: int, progress: Progress
+) -> None:
     total = sum(Path(name).stat().st_size for name in recipe.files)
-    ends: list[NDArray[np.int64]] = []
-    owners: list[NDArray[np.void]] = []
-    tokens = trained = bad = 0
-    with (folder / IDS).open("wb") as ids_file, (folder / TRAINED).open("wb") as trained_file:
-        with (folder / BAD).open("wb") as bad_file:
-            for made, done in _results(recipe, processes if total >= _PARALLEL_BYTES else 1):
-                made.ids.tofile(ids_file)
-                made.trained.tofile(trained_file)
-                ends.append(tokens + np.cumsum(made.lengths))
-                owners.append(made.rows)
-                tokens += len(made.ids)
-                trained += int(made.trained.sum())
-                bad += len(made.bad)
-                for each in made.bad:
-                    bad_file.write(msgspec.json.encode(each) + b"\n")
-                progress(min(done, total), total)
-            _flush(bad_file)
-        _flush(ids_file)
-        _flush(trained_file)
-    rows = np.concatenate(owners) if owners else np.empty(0, dtype=ROW)
-    if not len(rows):
+    tokens = trained = examples = bad = 0
+    with contextlib.ExitStack() as stack:
+        files = {name: stack.enter_context((folder / name).open("wb")) for name in _STREAMS}
+        for made, done in _results(recipe, layouts, processes if total >= _PARALLEL_BYTES else 1):
+            # The lengths come as they are; in the file stands where each sequence ends.
+            made.sequences["end"] = tokens + np.cumsum(made.sequences["end"])
+            arrays: dict[str, NDArray[Any]] = {
+                IDS: made.ids,
+                TRAINED: made.trained,
+                SEQUENCES: made.sequences,
+                ROWS: made.rows,
+            }
+            for name, array in arrays.items():
+                array.tofile(files[name])
+            files[BAD].writelines(msgspec.json.encode(each) + b"\n" for each in made.bad)
+            tokens += len(made.ids)
+            trained += int(made.trained.sum())
+            examples += len(made.rows)
+            bad += len(made.bad)
+            progress(min(done, total), total)
+        for file in files.values():
+            _flush(file)
+    if not examples:
         raise DataError(
             "No row of the data can be used." + _first_problem(folder / BAD),
             remedy="Look at the bad rows with: tenfold data inspect",
         )
-    kind = recipe.layout.kind if recipe.layout is not None else "text"
-    for name, array in ((ENDS, np.concatenate(ends)), (ROWS, rows)):
-        with (folder / name).open("wb") as file:
-            np.save(file, array, allow_pickle=False)
-            _flush(file)
     meta = Meta(
         key=key,
         files=tuple(Path(name).name for name in recipe.files),
-        kind=kind,
-        pairs=kind == "preference",
-        examples=len(rows),
+        layouts=layouts,
+        pairs=layouts[0].kind == "preference",
+        examples=examples,
         tokens=tokens,
         trained=trained,
         bad=bad,
@@ -272,49 +325,68 @@ def _flush(file: BinaryIO) -> None:
 def _chunks(recipe: Recipe) -> Iterator[tuple[int, str, list[RawRow], int]]:
     """Rows in bites, with about how many bytes of all files were read by then."""
     before = 0
-    for place, name in enumerate(recipe.files):
+    for number, name in enumerate(recipe.files):
         path = Path(name)
         size = path.stat().st_size
-        rows = read_rows(path)
-        read = 0
-        while chunk := list(islice(rows, _CHUNK_ROWS)):
-            read += sum(_weight(row) for row in chunk)
-            yield place, path.name, chunk, before + min(read, size)
+        read = bytes_held = 0
+        chunk: list[RawRow] = []
+        for row in read_rows(path):
+            chunk.append(row)
+            bytes_held += row.size
+            if len(chunk) >= _CHUNK_ROWS or bytes_held >= _CHUNK_BYTES:
+                read += bytes_held
+                yield number, path.name, chunk, before + min(read, size)
+                chunk, bytes_held = [], 0
         before += size
+        if chunk:
+            yield number, path.name, chunk, before
 
 
-def _weight(row: RawRow) -> int:
-    return sum(len(str(value)) for value in row.values.values()) if row.values else 1
-
-
-def _results(recipe: Recipe, processes: int) -> Iterator[tuple[_Made, int]]:
+def _results(recipe: Recipe, layouts: tuple[Layout, ...], processes: int) -> Iterator[tuple[_Made, int]]:
     """What each chunk gives, in the order of the files whatever finishes first."""
     if processes <= 1:
-        worker = Worker(recipe)
-        for place, name, chunk, done in _chunks(recipe):
-            yield worker.tokenize(place, name, chunk), done
+        worker = Worker(recipe, layouts)
+        for number, name, chunk, done in _chunks(recipe):
+            yield worker.tokenize(number, name, chunk), done
         return
-    encoded = msgspec.json.encode(recipe)
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting: list[tuple[Future[_Made], int]] = []
+    encoded = msgspec.json.encode((recipe, layouts))
+    with ProcessPoolExecutor(
+        processes, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_process
+    ) as pool:
+        waiting: deque[tuple[Future[_Made], int]] = deque()
         try:
-            for place, name, chunk, done in _chunks(recipe):
-                waiting.append((pool.submit(_tokenize, encoded, place, name, chunk), done))
+            for number, name, chunk, done in _chunks(recipe):
+                waiting.append((pool.submit(_tokenize, encoded, number, name, chunk), done))
                 # So many chunks may wait that no process idles, and no more: they are in memory.
                 if len(waiting) > 3 * processes:
-                    future, then = waiting.pop(0)
+                    future, then = waiting.popleft()
                     yield future.result(), then
-            for future, then in waiting:
+            while waiting:
+                future, then = waiting.popleft()
                 yield future.result(), then
         finally:
             pool.shutdown(cancel_futures=True)
 
 
+def _begin_process() -> None:
+    """Prepare a process of the pool: it tokenizes in one thread, and ends with the process that made it."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    """A process whose parent was killed would wait for work forever."""
+    parent.join()
+    os._exit(1)
+
+
 @lru_cache(maxsize=1)
-def _worker(recipe: bytes) -> Worker:
+def _worker(encoded: bytes) -> Worker:
     """A process of the pool makes its tokenizer once."""
-    return Worker(msgspec.json.decode(recipe, type=Recipe))
+    return Worker(*msgspec.json.decode(encoded, type=tuple[Recipe, tuple[Layout, ...]]))
 
 
-def _tokenize(recipe: bytes, place: int, name: str, rows: list[RawRow]) -> _Made:
-    return _worker(recipe).tokenize(place, name, rows)
+def _tokenize(encoded: bytes, number: int, name: str, rows: list[RawRow]) -> _Made:
+    return _worker(encoded).tokenize(number, name, rows)

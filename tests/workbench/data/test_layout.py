@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from workbench.data.errors import BadRowError, DataError
 from workbench.data.examples import Chat, Completion, Preference, Text, content_hash
-from workbench.data.layout import detect, example_of, mapped
+from workbench.data.layout import completed, detect, example_of, mapped, said
 
 TURNS = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
 
@@ -54,13 +55,39 @@ def test_what_cannot_be_told_says_which_fields_there_are() -> None:
     ("kind", "fields", "word"),
     [
         ("poem", {}, "no kind"),
-        ("completion", {"prompt": "a"}, "needs a field for 'completion'"),
         ("text", {"text": "a", "title": "b"}, "no part 'title'"),
     ],
 )
 def test_a_mapping_that_does_not_fit_is_refused(kind: str, fields: dict[str, str], word: str) -> None:
     with pytest.raises(DataError, match=word):
         mapped(kind, fields)
+
+
+def test_a_mapping_in_part_is_completed_by_the_usual_names() -> None:
+    rows = [{"Frage": "a", "answer": "b", "output": "c"}]
+
+    found = completed(mapped("completion", {"prompt": "Frage"}), rows)
+
+    assert found.fields == {"prompt": "Frage", "completion": "answer"}
+    with pytest.raises(DataError, match=r"'prompt'; there are Frage, answer, output"):
+        completed(mapped("completion", {"completion": "output"}), rows)
+
+
+def test_auto_is_told_from_the_rows_and_takes_no_fields() -> None:
+    assert said("auto", {}) is None
+    assert said("text", {"text": "body"}) == mapped("text", {"text": "body"})
+    with pytest.raises(DataError, match="not said what the rows are"):
+        said("auto", {"text": "body"})
+
+
+def test_turns_in_a_table_are_json_text() -> None:
+    layout = mapped("chat", {"messages": "messages"})
+
+    assert example_of({"messages": json.dumps(TURNS)}, layout) == example_of({"messages": TURNS}, layout)
+    answers = mapped("preference", {"prompt": "p", "chosen": "c", "rejected": "r"})
+    found = example_of({"p": "List two.", "c": "[1, 2]", "r": "[1]"}, answers)
+    assert isinstance(found, Preference)
+    assert (found.chosen, found.rejected) == ("[1, 2]", "[1]")
 
 
 @pytest.mark.parametrize(
@@ -73,6 +100,7 @@ def test_a_mapping_that_does_not_fit_is_refused(kind: str, fields: dict[str, str
         ({"messages": [{"role": "user", "content": 3}]}, "both text"),
         ({"messages": [{"role": "user", "content": " "}]}, "empty"),
         ({"messages": TURNS[:1]}, "nothing to learn"),
+        ({"messages": [TURNS[0], {"role": "assistant", "content": "\ud83e"}]}, "half of a character"),
     ],
 )
 def test_bad_conversations_say_what_is_wrong(row: dict[str, Any], word: str) -> None:
@@ -87,6 +115,7 @@ def test_bad_conversations_say_what_is_wrong(row: dict[str, Any], word: str) -> 
         ({"prompt": "a", "completion": None}, "'completion' is missing"),
         ({"prompt": 4, "completion": "b"}, "not text but int"),
         ({"prompt": "a", "completion": "\n"}, "'completion' is empty"),
+        ({"prompt": "a\udcff", "completion": "b"}, "half of a character"),
     ],
 )
 def test_bad_fields_say_what_is_wrong(row: dict[str, Any], word: str) -> None:
@@ -111,3 +140,5 @@ def test_the_hash_is_that_of_the_content() -> None:
     assert content_hash(one) == content_hash(same) != content_hash(other)
     # Fixed: a hash that changed would move rows between training and evaluation.
     assert content_hash(one) == 7993971090243542496
+    turns = example_of({"messages": TURNS}, mapped("chat", {"messages": "messages"}))
+    assert content_hash(turns) == content_hash(Completion(prompt="Hi", completion="Hello"))

@@ -54,20 +54,55 @@ def test_json_is_a_list_or_an_object_a_line(tmp_path: Path) -> None:
     assert "from here on" in str(found(broken)[1][1])
 
 
+def test_a_list_keeps_its_good_items_and_says_where_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoilt, long = tmp_path / "a.json", tmp_path / "b.json"
+    spoilt.write_bytes(b'[{"a": "caf\xc3\xa9"}, {"a": "\xff"}, {"\xc3": 1}, {"a": "z"}]')
+    monkeypatch.setattr(reading, "LONGEST_ROW_BYTES", 100_000)
+    long.write_text(json.dumps([{"a": "y"}, {"a": "x" * 1_000_000}, {"a": "z"}]), encoding="utf-8")
+
+    rows = found(spoilt)
+
+    assert rows[0] == (1, {"a": "café"})
+    assert [line for line, said in rows if "UTF-8" in str(said)] == [2, 3]
+    assert rows[3] == (4, {"a": "z"})
+    assert found(long)[0] == (1, {"a": "y"})
+    assert "longer than 10 MB" in str(found(long)[1][1])
+
+
 def test_tables_keep_their_good_rows(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_bytes(b'prompt,completion\n"a, b",c\nx,\xff\nq,r,s\n"line\nbreak",d\nshort\n')
+    path.write_bytes(
+        b'\xef\xbb\xbfprompt,completion\n"a, b",c\nx,\xff\nq,r,s\n\n"line\nbreak",d\n"x"y,z\nshort\n'
+    )
 
     rows = found(path)
 
-    assert rows[0] == (1, {"prompt": "a, b", "completion": "c"})
-    assert "UTF-8" in str(rows[1][1])
+    assert rows[0] == (2, {"prompt": "a, b", "completion": "c"})
+    assert rows[1] == (3, "The row is not valid UTF-8.")
     assert "more fields" in str(rows[2][1])
-    assert rows[3] == (4, {"prompt": "line\nbreak", "completion": "d"})
-    assert rows[4] == (5, {"prompt": "short"})
+    assert rows[3] == (6, {"prompt": "line\nbreak", "completion": "d"})
+    assert rows[4][0] == 8
+    assert "not CSV" in str(rows[4][1])
+    assert rows[5] == (9, {"prompt": "short"})
     tabs = tmp_path / "a.tsv"
     tabs.write_text("a\tb\n1\t2\n", encoding="utf-8")
-    assert found(tabs) == [(1, {"a": "1", "b": "2"})]
+    assert found(tabs) == [(2, {"a": "1", "b": "2"})]
+
+
+def test_a_table_without_line_breaks_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LONGEST_ROW_BYTES", 1000)
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n" + "x" * 5000 + "\n1,2\n", encoding="utf-8")
+
+    assert found(path) == [
+        (2, "The row is not CSV: a line is longer than 10 MB."),
+        (3, {"a": "1", "b": "2"}),
+    ]
+    path.write_bytes(b"a\xff,b\n1,2\n")
+    with pytest.raises(DataError, match="head"):
+        found(path)
 
 
 def test_parquet_gives_its_rows_or_says_that_it_is_none(tmp_path: Path) -> None:
@@ -83,6 +118,9 @@ def test_parquet_gives_its_rows_or_says_that_it_is_none(tmp_path: Path) -> None:
         (2, {}),
         (3, {"text": "three", "messages": []}),
     ]
+    broken = pyarrow.array([b"one", b"\xff", b"three"]).view(pyarrow.string())
+    pyarrow.parquet.write_table(pyarrow.table({"text": broken}), path)
+    assert found(path) == [(1, {"text": "one"}), (2, "The row is not valid UTF-8."), (3, {"text": "three"})]
     path.write_bytes(b"PAR1 is not enough")
     with pytest.raises(DataError, match="Parquet"):
         found(path)
