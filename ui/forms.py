@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -74,6 +74,17 @@ class ParamsForm(QWidget):
         with self._quietly():
             for name, value in values.items():
                 self._fields[name].set_value(value)
+
+    def suggest(self, defaults: Iterable[tuple[str, Any, str]]) -> None:
+        """Give fields better defaults, each with its reason; what was set by hand stays as it is.
+
+        Args:
+            defaults: Name, value and reason; names that the form does not have are passed over.
+        """
+        with self._quietly():
+            for name, value, reason in defaults:
+                if name in self._fields:
+                    self._fields[name].suggest(value, reason)
 
     def reset(self) -> None:
         """Put every field back to its default."""

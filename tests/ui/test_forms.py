@@ -18,7 +18,7 @@ from ui.widgets.form_paths import PathInput, PathsInput
 from ui.widgets.form_rows import RowsInput
 from workbench.conditions import setting
 from workbench.errors import ParameterError
-from workbench.params import FOLDER, Choice, Param, Params, fields_of, validate
+from workbench.params import FOLDER, Choice, FieldSpec, Param, Params, fields_of, validate
 
 _TYPES = tuple(
     Choice(
@@ -332,3 +332,24 @@ def _turn_wheel(widget: QWidget) -> None:
         False,
     )
     QApplication.sendEvent(widget, event)
+
+
+def test_a_good_default_is_taken_with_its_reason_and_a_value_set_by_hand_stays(qtbot: QtBot) -> None:
+    fields = (
+        FieldSpec(name="rate", title="Rate", kind="float", default=0.001, ge=0, le=1),
+        FieldSpec(name="rank", title="Rank", kind="int", default=16, ge=1, le=64),
+    )
+    form = ParamsForm(fields)
+    qtbot.addWidget(form)
+    form.field("rank").set_value(8)
+
+    form.suggest(
+        [("rate", 2e-4, "A small model learns slowly."), ("rank", 32, "Much data."), ("other", 1, "")]
+    )
+
+    assert form.values() == {"rate": pytest.approx(2e-4), "rank": 8}
+    assert form.field("rate").is_default()
+    assert "A small model learns slowly." in form.field("rate").input.accessibleDescription()
+    form.field("rank").reset_button.click()
+    assert form.values()["rank"] == 32
+    assert form.is_default()

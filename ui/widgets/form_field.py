@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
+from ui.widgets.badge import Badge
 from ui.widgets.form_choice import ChoiceTable
 from ui.widgets.form_inputs import (
     INT_LIMIT,
@@ -48,6 +50,8 @@ class FormField(QWidget):
         self._title = QLabel(spec.title + (f" ({spec.unit})" if spec.unit and not _shows_unit(spec) else ""))
         self._title.setProperty("role", "body")
         self._title.setBuddy(shown)
+        self._default: Any = spec.default
+        self._reason = Badge("", "accent", self)
         self.reset_button = _reset_button(spec)
         self.reset_button.clicked.connect(self.reset)
         self._help = _caption(spec.help)
@@ -109,13 +113,32 @@ class FormField(QWidget):
 
     def reset(self) -> None:
         """Back to the default."""
-        self.set_value(self.spec.default)
+        self.set_value(self._default)
+
+    def suggest(self, value: Any, reason: str) -> None:
+        """Take a value as the default from now on, with the reason for it; a value set by hand stays."""
+        untouched = self.is_default()
+        self._default = value
+        self.reset_button.setToolTip(f"Back to the good default: {_told(value)}")
+        if untouched:
+            self.reset()
+        self.show_reason(reason)
+
+    def show_reason(self, reason: str) -> None:
+        """Say why the default is what it is: on hover, and to screen readers; empty for no reason."""
+        self._reason.setToolTip(reason)
+        self._reason.setAccessibleName(f"Good default: {reason}" if reason else "")
+        self.input.setToolTip(reason)
+        self.show_problem(self._problem.text())
 
     def is_default(self) -> bool:
-        default: Any = self.spec.default
+        default: Any = self._default
         value = self.value()
         if self.spec.kind in ("int", "float") and default is None and not self.spec.optional:
             return True
+        if self.spec.kind == "float" and value is not None and default is not None:
+            # A spin box keeps ten places.
+            return math.isclose(value, default, rel_tol=1e-6, abs_tol=1e-10)
         if self.spec.kind in ("list", "paths"):
             return list(value or ()) == list(default or ())
         if self.spec.kind in ("mapping", "text"):
@@ -133,7 +156,9 @@ class FormField(QWidget):
         self.input.style().unpolish(self.input)
         self.input.style().polish(self.input)
         self._describe()
-        self.reset_button.setVisible(not self.is_default())
+        kept = self.is_default()
+        self.reset_button.setVisible(not kept)
+        self._reason.setText("good default" if kept and self._reason.toolTip() else "")
 
     def focus(self) -> None:
         self.input.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -153,6 +178,7 @@ class FormField(QWidget):
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(self._title)
+        head.addWidget(self._reason)
         head.addStretch(1)
         head.addWidget(self.reset_button)
         if isinstance(self.input, Switch) and self._optional is None:
@@ -176,9 +202,9 @@ class FormField(QWidget):
         self._help.setVisible(bool(self.spec.help))
 
     def _describe(self) -> None:
-        """Screen readers hear the title, then the problem, the help and what is allowed."""
+        """Screen readers hear the title, then the problem, the help, what is allowed and why it is so."""
         allowed = "" if isinstance(self.input, ChoiceTable) else f"Takes {allowed_text(self.spec)}."
-        parts = [self._problem.text(), self.spec.help, allowed]
+        parts = [self._problem.text(), self.spec.help, allowed, self._reason.accessibleName()]
         description = " ".join(part for part in parts if part)
         self.input.setAccessibleName(self.spec.title)
         self.input.setAccessibleDescription(description)
@@ -286,14 +312,17 @@ def _reset_button(spec: FieldSpec) -> QToolButton:
     button = QToolButton()
     button.setText("Reset")
     button.setAutoRaise(True)
-    default = "not set" if spec.default in (None, "", {}, []) else str(spec.default)
-    button.setToolTip(f"Back to the default: {default}")
+    button.setToolTip(f"Back to the default: {_told(spec.default)}")
     button.setAccessibleName(f"Reset {spec.title} to its default")
     # Its place is kept while it is hidden, so that a row does not jump when the value changes.
     policy = button.sizePolicy()
     policy.setRetainSizeWhenHidden(True)
     button.setSizePolicy(policy)
     return button
+
+
+def _told(default: Any) -> str:
+    return "not set" if default in (None, "", {}, []) else str(default)
 
 
 def _caption(text: str) -> QLabel:
