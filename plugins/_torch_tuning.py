@@ -147,7 +147,7 @@ class Tuning:
         self._optimizer.step()
         real, computed = sum(each.real for each in arrays), sum(each.ids.size for each in arrays)
         job.throughput(real, unit="tokens")
-        for name, value in (("loss", loss), ("learning rate", rate), ("gradient norm", norm)):
+        for name, value in (("loss/train", loss), ("learning rate", rate), ("gradient norm", norm)):
             job.metric(name, value, step=at.step + 1)
         job.metric("padding", 1 - real / computed, step=at.step + 1)
 
@@ -242,7 +242,7 @@ class Tuning:
                 self._job.check()
         self._model.train()
         loss = total / max(1, learned)
-        self._job.metric("held-out loss", loss, step=at.step)
+        self._job.metric("loss/held-out", loss, step=at.step)
         at.figures[f"held_out_{when}"] = loss
         at.waited = 0 if loss < at.best else at.waited + 1
         if loss < at.best:

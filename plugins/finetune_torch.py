@@ -23,6 +23,7 @@ from workbench.plugin import (
     Recipe,
     TokenSet,
     WorkbenchError,
+    epoch_batches,
     operation,
     token_set,
 )
@@ -146,8 +147,6 @@ def _tokens(job: JobContext, model: Model, params: FinetuneTorchParams) -> Token
 def _settings(
     job: JobContext, params: FinetuneTorchParams, tokens: TokenSet, train_side: np.ndarray[Any, Any]
 ) -> Settings:
-    from workbench.plugin import epoch_batches
-
     plan = BatchPlan(
         batching=params.batching,
         tokens=max(params.batch_tokens, params.max_tokens)

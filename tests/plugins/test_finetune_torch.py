@@ -60,9 +60,9 @@ def test_the_held_out_loss_falls_and_the_adapter_is_a_peft_folder(
     )
 
     assert ran.code == 0
-    held_out = series(ran.events, "held-out loss")
+    held_out = series(ran.events, "loss/held-out")
     assert held_out[-1] < held_out[0] - 0.5
-    assert len(series(ran.events, "loss")) == 30
+    assert len(series(ran.events, "loss/train")) == 30
     assert all(0 <= each < 0.2 for each in series(ran.events, "padding"))
     assert sorted(each.name for each in ran.result.iterdir() if each.suffix != ".md") == [
         "adapter_config.json",
@@ -87,7 +87,7 @@ def test_packed_batches_learn_too(data: Path, tiny_hf: Path, run_plugin: Callabl
     )
 
     assert ran.code == 0
-    held_out = series(ran.events, "held-out loss")
+    held_out = series(ran.events, "loss/held-out")
     assert held_out[-1] < held_out[0] - 0.5
 
 
@@ -160,7 +160,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
         tail, steps = EventTail(folder / "events.jsonl"), 0
         deadline = time.monotonic() + 120
         while steps < STEPS // 2 and process.poll() is None and time.monotonic() < deadline:
-            steps += len(series(tail.read(1 << 20), "loss"))
+            steps += len(series(tail.read(1 << 20), "loss/train"))
         process.kill()
         process.wait()
     assert STEPS // 2 <= steps < STEPS
@@ -171,7 +171,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
 
     assert code == 0
     events = EventTail(folder / "events.jsonl").read(1 << 26)
-    assert len(series(events, "loss")) < STEPS + STEPS // 2
+    assert len(series(events, "loss/train")) < STEPS + STEPS // 2
     made = next((folder / "out").iterdir())
     for name in ("adapter_model.safetensors", "tuning.json"):
         assert (made / name).read_bytes() == (whole.result / name).read_bytes()

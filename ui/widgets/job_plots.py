@@ -42,6 +42,7 @@ class JobPlots(QWidget):
         self._store: SeriesStore | None = None
         self._job_id = ""
         self._known: tuple[tuple[str, str], ...] = ()
+        self._by_hand = ""
         self._quantities: tuple[Quantity, ...] = ()
         self._latest: dict[str, tuple[Floats, Floats]] = {}
         self.throughput = TimePlot(theme, "Throughput", "", first_colour=_COLOURS["throughput"])
@@ -51,6 +52,7 @@ class JobPlots(QWidget):
         self.chooser.setAccessibleName("What the large plot shows")
         self.chooser.setMinimumContentsLength(24)
         self.chooser.currentIndexChanged.connect(self._choose)
+        self.chooser.activated.connect(self._keep_choice)
         self.other.replace_heading(self.chooser)
         self._plots = (self.throughput, self.memory, self.other)
         link(*self._plots)
@@ -74,6 +76,7 @@ class JobPlots(QWidget):
         self._job_id = job.id
         self._store = SeriesStore(job.folder)
         self._known = ()
+        self._by_hand = ""
         self._quantities = ()
         self._latest = {}
         self.memory.set_reference(None)
@@ -133,16 +136,20 @@ class JobPlots(QWidget):
         self.throughput.set_title("Throughput", speed.unit)
         self.throughput.set_curves(speed.curves)
         self.memory.set_curves(held.curves)
-        before = self.chooser.currentText()
         self._quantities = others(self._known)
         self.chooser.blockSignals(True)
         self.chooser.clear()
         for quantity in self._quantities:
             self.chooser.addItem(quantity.title)
-        self.chooser.setCurrentIndex(max(self.chooser.findText(before), 0) if self._quantities else -1)
+        # What the operation reports comes first, also where the worker's own samples were there before it.
+        chosen = max(self.chooser.findText(self._by_hand), 0) if self._by_hand else 0
+        self.chooser.setCurrentIndex(chosen if self._quantities else -1)
         self.chooser.blockSignals(False)
         self._arrange(own_first=any(quantity.own for quantity in self._quantities))
         self._choose(self.chooser.currentIndex(), feed=False)
+
+    def _keep_choice(self, number: int) -> None:
+        self._by_hand = self.chooser.itemText(number)
 
     def _choose(self, number: int, feed: bool = True) -> None:
         if not 0 <= number < len(self._quantities):

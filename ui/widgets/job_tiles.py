@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from ui.widgets.card import restyle
 from ui.widgets.elided_label import ElidedLabel
 
 
@@ -39,8 +41,25 @@ class Tile(QFrame):
             _set(self._title, title)
         _set(self._figure, figure)
         _set(self._remark, remark)
+        self._fit()
         self.setToolTip(remark)
         self.setAccessibleName(f"{self._title.text()}: {figure}. {remark}".strip())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """A figure with a long unit is smaller rather than cut off: without its end it would be another one."""
+        if self._figure.property("role") != "figure":
+            self._figure.setProperty("role", "figure")
+            restyle(self._figure)
+        self._figure.ensurePolished()
+        self._figure.setFixedHeight(max(self._figure.minimumHeight(), self._figure.sizeHint().height()))
+        room = self.width() - self.layout().contentsMargins().left() - self.layout().contentsMargins().right()
+        if self._figure.fontMetrics().horizontalAdvance(self._figure.text()) > room:
+            self._figure.setProperty("role", "section")
+            restyle(self._figure)
 
 
 def _set(label: QLabel, text: str) -> None:

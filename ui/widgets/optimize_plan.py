@@ -137,7 +137,7 @@ class OptimizePlan(QFrame):
         """Say what a start would do with these values."""
         if self.name.text() != output_name:
             self.name.setText(output_name)
-        made = FORMAT_TITLES[entry.output] if entry.output else "nothing new"
+        made = FORMAT_TITLES[entry.output] if entry.output else "files, no model"
         self.sentence.setText(
             f"A job of its own reads {model_name or 'the model'} and leaves it as it is. "
             + (f"The {made} model appears below it in the library." if entry.output else "")
