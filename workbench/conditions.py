@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Test = Literal["is", "is_not", "one_of", "none_of", "at_least", "at_most", "known"]
+Test = Literal["is", "is_not", "one_of", "none_of", "at_least", "at_most", "known", "several"]
 
 
 class Condition(BaseModel):
@@ -15,7 +15,8 @@ class Condition(BaseModel):
 
     Attributes:
         name: The fact or parameter, for example `format`, `parameters`, `quantization`.
-        test: How `value` is compared with it. `known` asks that it is not None and not empty.
+        test: How `value` is compared with it. `known` asks that it is not None and not empty, `several` that
+            it is a list of two or more.
         value: What it is compared with; a list for `one_of` and `none_of`.
         otherwise: Why the operation can't be used where the test fails, for a person.
     """
@@ -45,6 +46,8 @@ class Condition(BaseModel):
                 return found is not None and bool(found <= self.value)
             case "known":
                 return found not in (None, "", (), [], {})
+            case "several":
+                return isinstance(found, list | tuple) and len(found) > 1
 
 
 class _Named:
@@ -73,6 +76,9 @@ class _Named:
 
     def known(self, otherwise: str = "") -> Condition:
         return Condition(name=self._name, test="known", otherwise=otherwise)
+
+    def several(self, otherwise: str = "") -> Condition:
+        return Condition(name=self._name, test="several", otherwise=otherwise)
 
 
 def fact(name: str) -> _Named:
