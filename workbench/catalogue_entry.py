@@ -53,6 +53,8 @@ class OperationEntry(BaseModel):
         """Why the operation can't be used on a model; empty where it can."""
         if self.input is None:
             return ("It makes a model from nothing.",)
+        if facts.format == "adapter" and self.input != "adapter":
+            return ("An adapter changes a model and is none itself: choose its base.",)
         if self.input != "any" and facts.format != self.input:
             return (
                 f"It takes {FORMAT_TITLES[self.input]} models; this one is {FORMAT_TITLES[facts.format]}.",

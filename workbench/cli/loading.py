@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from workbench.engines.choose import adapter_alone
 from workbench.engines.drafts import propose_draft
 from workbench.engines.request import AdapterOptions, DraftOptions, EngineName, KvType, LoadOptions
 from workbench.engines.wire import LoadReport
 from workbench.errors import NotFoundError, UsageError
+from workbench.library.bases import base_to_load, no_base
 from workbench.library.load_history import Load
+from workbench.library.records import ModelRecord
 from workbench.model import ModelFormat
 from workbench.session import Session
 
@@ -28,6 +31,7 @@ class NamedModel:
         path: Its file or folder.
         format: Its format.
         architecture: For example `llama`.
+        adapters: What is loaded beside it, where an adapter was named: then all else is its base's.
     """
 
     id: str | None
@@ -35,6 +39,7 @@ class NamedModel:
     path: Path
     format: ModelFormat
     architecture: str
+    adapters: tuple[AdapterOptions, ...] = ()
 
 
 def add_load_flags(parser: argparse.ArgumentParser, *, parallel: int) -> None:
@@ -63,7 +68,11 @@ def add_load_flags(parser: argparse.ArgumentParser, *, parallel: int) -> None:
     group.add_argument("--gpu-layers", type=int, help="layers on the GPU; all that fit unless given")
     group.add_argument("--threads", type=_positive, help="CPU threads")
     group.add_argument(
-        "--adapter", action="append", default=[], metavar="NAME=PATH", help="a LoRA adapter; repeatable"
+        "--adapter",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="a LoRA adapter, or one of the library by its id or name; repeatable",
     )
     group.add_argument(
         "--weights",
@@ -75,10 +84,10 @@ def add_load_flags(parser: argparse.ArgumentParser, *, parallel: int) -> None:
 
 
 def find_model(session: Session, key: str) -> NamedModel:
-    """A model of the library by id or name, or any model by its path.
+    """A model of the library by id or name, or any model by its path; an adapter means its base with it on.
 
     Raises:
-        NotFoundError: It is neither.
+        NotFoundError: It is neither, or an adapter whose base is not in the library.
         ModelFileError: What lies at the path is no model.
     """
     try:
@@ -90,16 +99,27 @@ def find_model(session: Session, key: str) -> NamedModel:
         from workbench.library.inspect import inspect
 
         facts = inspect(path)
+        if facts.adapter is not None:
+            raise adapter_alone(str(path), facts.adapter.base) from None
         name = path.stem if path.is_file() else path.resolve().name
         return NamedModel(None, name, path.resolve(), facts.format, facts.architecture or "")
-    return NamedModel(record.id, record.name, record.path, _format(record.format), record.architecture or "")
+    alone = record.format != "adapter"
+    base = record if alone else _base_of(session, record)
+    return NamedModel(
+        record.id,
+        record.name,
+        base.path,
+        _format(base.format),
+        base.architecture or "",
+        adapters=() if alone else (_named_adapter(record),),
+    )
 
 
 def load_options(session: Session, model: NamedModel, arguments: argparse.Namespace) -> LoadOptions:
     """What the flags ask for.
 
     Raises:
-        UsageError: An adapter is not given as NAME=PATH.
+        UsageError: An adapter is neither given as NAME=PATH nor in the library.
         NotFoundError: The draft model is not known.
     """
     flash = {"auto": None, "on": True, "off": False}
@@ -113,7 +133,7 @@ def load_options(session: Session, model: NamedModel, arguments: argparse.Namesp
         kv_type=arguments.kv_type,
         flash_attention=flash[arguments.flash_attention],
         draft=_draft(session, model, arguments),
-        adapters=tuple(map(_adapter, arguments.adapter)),
+        adapters=(*model.adapters, *(_adapter(session, each) for each in arguments.adapter)),
         threads=arguments.threads,
         weights=arguments.weights,
         prompt_cache=str(session.home.cache / "prompts") if arguments.keep_prompts else None,
@@ -177,11 +197,38 @@ def _proposed(session: Session, model: NamedModel, tokens: int) -> DraftOptions:
     return DraftOptions(kind="model", path=str(found.path), tokens=tokens)
 
 
-def _adapter(text: str) -> AdapterOptions:
+def _adapter(session: Session, text: str) -> AdapterOptions:
     name, sign, path = text.partition("=")
-    if not sign or not name or not path:
-        raise UsageError(f"--adapter takes NAME=PATH, not {text!r}.")
-    return AdapterOptions(name=name, path=str(Path(path).expanduser().resolve()))
+    if sign and name and path:
+        return AdapterOptions(name=name, path=str(Path(path).expanduser().resolve()))
+    try:
+        record = session.library.get(text)
+    except NotFoundError as error:
+        raise UsageError(
+            f"--adapter takes NAME=PATH or an adapter of the library, not {text!r}.", remedy=error.message
+        ) from error
+    if record.format != "adapter":
+        raise UsageError(f"{record.name} is a model, not an adapter.")
+    return _named_adapter(record)
+
+
+def _named_adapter(record: ModelRecord) -> AdapterOptions:
+    return AdapterOptions(name=record.name, path=str(record.path))
+
+
+def _base_of(session: Session, record: ModelRecord) -> ModelRecord:
+    """The model that an adapter is loaded with.
+
+    Raises:
+        NotFoundError: The library does not hold it.
+    """
+    adapter = session.library.facts(record.id).adapter
+    if adapter is None:
+        raise NotFoundError(f"{record.name} is no adapter any more.", remedy="Add it again.")
+    base = base_to_load(record, adapter.container, session.library.list())
+    if base is None:
+        raise no_base(record, adapter)
+    return base
 
 
 def _format(text: str) -> ModelFormat:

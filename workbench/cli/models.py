@@ -20,7 +20,9 @@ from workbench.session import Session
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("models", help="models on disk", parents=[common])
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    add = actions.add_parser("add", help="add a model: a path, hf:REPO[:FILE], or sample", parents=[common])
+    add = actions.add_parser(
+        "add", help="add a model or adapter: a path, hf:REPO[:FILE], or sample", parents=[common]
+    )
     add.add_argument("what", help="a GGUF file, a folder, hf:ORG/NAME[:CHOICE], or the word sample")
     add.add_argument("--name", help="what to call it")
     add.add_argument("--revision", default="main", help="for hf: a branch, tag or commit")
@@ -104,10 +106,14 @@ def _show(home: Home, arguments: argparse.Namespace) -> Answer:
     with Session.open(home, supervise=False) as session:
         record = session.library.get(arguments.id)
         facts = session.library.facts(record.id)
-    plain = facts.model_dump(mode="json", exclude={"chat_template", "groups", "files"})
-    lines = [
-        f"{name.replace('_', ' '):20}{value}" for name, value in {**_data(record), **plain}.items() if value
-    ]
+    plain = facts.model_dump(mode="json", exclude={"chat_template", "groups", "files", "adapter"})
+    known = {name: value for name, value in {**_data(record), **plain}.items() if name != "tuning"}
+    lines = [f"{name.replace('_', ' '):20}{value}" for name, value in known.items() if value]
+    for part in (facts.adapter, facts.tuning):
+        figures = part.model_dump(mode="json") if part is not None else {}
+        for name, value in figures.items():
+            said = ", ".join(value) if isinstance(value, list) else value
+            lines += [f"{name.replace('_', ' '):20}{said}"] if value is not None else []
     groups = table(
         ["TENSORS", "TYPE", "COUNT", "WEIGHTS", "SIZE"],
         [
@@ -120,12 +126,14 @@ def _show(home: Home, arguments: argparse.Namespace) -> Answer:
 
 def _fit(home: Home, arguments: argparse.Namespace) -> Answer:
     from workbench.library.fit import estimate
+    from workbench.library.memory_need import engine_of
 
     if arguments.context < 1 or arguments.batch < 1:
         raise UsageError("--context and --batch must be 1 or more.")
     with Session.open(home, supervise=False) as session:
         record = session.library.get(arguments.id)
         facts = session.library.facts(record.id)
+        engine_of(facts.format)
         measured = _measure(session, record, arguments) if arguments.measure else None
         found = estimate(facts, context=arguments.context, batch=arguments.batch, history=session.loads)
     rows: list[tuple[str, str]] = [
@@ -212,4 +220,5 @@ def _data(record: ModelRecord) -> dict[str, Any]:
         "job": record.job_id,
         "tags": list(record.tags),
         "notes": record.notes,
+        "tuning": record.tuning.model_dump() if record.tuning is not None else None,
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 from workbench.cli.answer import Answer
 from workbench.cli.loading import add_load_flags, find_model, load_options
+from workbench.engines.request import AdapterUse
 from workbench.errors import MissingExtraError, UsageError
 from workbench.home import Home
 from workbench.session import Session
@@ -58,7 +59,9 @@ def _serve(home: Home, arguments: argparse.Namespace) -> Answer:
             name = model.name
             if any(slot.name == name for slot in slots):
                 name = f"{name}@{model.id or model.path.parent.name}"
-            slots.append(Slot(name, options, expected_bytes=need.total_bytes + _PROCESS_BYTES))
+            uses = tuple(AdapterUse(name=each.name) for each in model.adapters)
+            expected = need.total_bytes + _PROCESS_BYTES
+            slots.append(Slot(name, options, expected_bytes=expected, adapters=uses))
     names = [slot.name for slot in slots]
     if len(set(names)) != len(names):
         raise UsageError("The same model is named twice.")

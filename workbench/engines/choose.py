@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -15,6 +16,7 @@ ENGINES: dict[ModelFormat, tuple[EngineName, ...]] = {
     "gguf": ("llama.cpp",),
     "mlx": ("mlx",),
     "hf": ("torch", "mlx"),
+    "adapter": (),
 }
 _MODULES: dict[EngineName, tuple[str, str]] = {
     "llama.cpp": ("llama_cpp", "llama"),
@@ -43,10 +45,12 @@ def choose_engine(options: LoadOptions) -> EngineName:
     """The engine that was asked for, or the first that reads the model's format and is installed.
 
     Raises:
-        UsageError: The engine that was asked for can't read the format.
+        UsageError: The engine that was asked for can't read the format, or it is an adapter.
         MissingExtraError: What is needed is not installed.
     """
     able = ENGINES[options.format]
+    if not able:
+        raise adapter_alone(options.path)
     if options.engine is not None:
         if options.engine not in able:
             raise UsageError(
@@ -58,6 +62,19 @@ def choose_engine(options: LoadOptions) -> EngineName:
         if installed(name):
             return name
     raise MissingExtraError(able[0], _MODULES[able[0]][1])
+
+
+def adapter_alone(path: str, base: str | None = None) -> UsageError:
+    """The error for an adapter that is loaded as if it were a model.
+
+    Args:
+        path: The adapter.
+        base: What it calls its base, where that is known.
+    """
+    return UsageError(
+        f"{Path(path).name} is an adapter: it changes a model and is none itself.",
+        remedy=f"Load its base{f' ({base})' if base else ''}, and the adapter beside it.",
+    )
 
 
 def installed(name: EngineName) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from workbench.engines.base import Engine, Rows, Tokenizer
-from workbench.engines.choose import choose_engine, conflicts
+from workbench.engines.choose import adapter_alone, choose_engine, conflicts
 from workbench.engines.draft_model import ModelDrafter, check_same_vocabulary
 from workbench.engines.prompt_store import PromptStore
 from workbench.engines.prompting import Prompting
@@ -40,13 +40,13 @@ def open_engine(options: LoadOptions, progress: Progress = lambda _fraction: Non
         ModelFileError: The file is damaged or not what it says.
         MissingExtraError: The engine is not installed.
         OutOfMemoryError: It would not fit, or did not.
-        UsageError: Options that exclude each other.
+        UsageError: Options that exclude each other, or an adapter without its base.
     """
+    facts = _facts(Path(options.path))
     engine = choose_engine(options)
     for conflict in conflicts(options, engine):
         if conflict.fatal:
             raise UsageError(conflict.problem, remedy=conflict.proposal)
-    facts = _facts(Path(options.path))
     estimate = _check_memory(options, facts) if options.check_memory else 0
     if engine == "mlx":
         return _open_mlx(options, facts, estimate, progress)
@@ -256,7 +256,10 @@ def _facts(path: Path) -> ModelFacts:
     """What the header says, read by the bounded reader before any native loader sees the file."""
     from workbench.library.inspect import inspect
 
-    return inspect(path)
+    facts = inspect(path)
+    if facts.adapter is not None:
+        raise adapter_alone(str(path), facts.adapter.base)
+    return facts
 
 
 def _check_memory(options: LoadOptions, facts: ModelFacts) -> int:

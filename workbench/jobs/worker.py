@@ -94,8 +94,14 @@ class Job:
             return _made(arguments.job_dir.absolute()), None
         default = Path(f"{self.output_name}.gguf" if operation.output == "gguf" else self.output_name)
         target = (arguments.out or default).expanduser().absolute()
-        if target.exists() and not arguments.overwrite:
-            raise UsageError(f"{target} exists already.", remedy="Choose another --out, or add --overwrite.")
+        places = [target]
+        if arguments.out is None and operation.output in ("any", "adapter"):
+            places.append(target.with_name(f"{target.name}.gguf"))
+        for place in places:
+            if place.exists() and not arguments.overwrite:
+                raise UsageError(
+                    f"{place} exists already.", remedy="Choose another --out, or add --overwrite."
+                )
         target.parent.mkdir(parents=True, exist_ok=True)
         # Beside the result, so that moving it into place is one rename on one disk.
         return _made((arguments.job_dir or target.with_name(target.name + ".job")).absolute()), target
@@ -192,7 +198,9 @@ class _Run:
 
         path = self._arguments.model.expanduser().absolute()
         facts = inspect(path)
-        if self._operation.input not in ("any", facts.format):
+        # `any` means every model, and an adapter is none.
+        takes = ("any", facts.format) if facts.format != "adapter" else ("adapter",)
+        if self._operation.input not in takes:
             raise UsageError(
                 f"{path.name} is a model of the format {facts.format}, and {self._operation.name} takes "
                 f"{self._operation.input}.",
@@ -232,10 +240,14 @@ class _Run:
         if self._target is None:
             return placed
         whole = self._out / placed.relative_to(self._out).parts[0]
-        if self._target.is_dir() and not self._target.is_symlink():
-            shutil.rmtree(self._target)
-        os.replace(whole, self._target)  # noqa: PTH105 - the one atomic step, named as such
-        return self._target if whole == placed else self._target / placed.name
+        target = self._target
+        if self._arguments.out is None and whole.is_file() and whole.suffix == ".gguf" != target.suffix:
+            # What it would be was open until now: an adapter is a folder or a file.
+            target = target.with_name(f"{target.name}.gguf")
+        if target.is_dir() and not target.is_symlink():
+            shutil.rmtree(target)
+        os.replace(whole, target)  # noqa: PTH105 - the one atomic step, named as such
+        return target if whole == placed else target / placed.name
 
     def _described(self, result: Path, context: WorkerContext) -> Artifact:
         """Read the result back: what can't be read here could not be read by anyone."""

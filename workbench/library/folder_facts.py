@@ -15,6 +15,7 @@ from workbench.library.layout import CONFIG, Layout
 from workbench.library.packed import mlx_label, weights_of
 from workbench.library.safetensors_header import StoredTensor, read_safetensors_header
 from workbench.library.sniff import head_of
+from workbench.library.tuning_facts import tuning_facts
 from workbench.model import ModelFacts
 
 _MLX_SIGN = re.compile(rb'"format"\s*:\s*"mlx"')
@@ -74,6 +75,7 @@ def folder_facts(layout: Layout) -> ModelFacts:
         licence=licence(layout.root),
         size_bytes=layout.size_bytes,
         files=layout.files,
+        tuning=tuning_facts(layout.root),
     )
 
 

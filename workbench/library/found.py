@@ -27,7 +27,7 @@ class Found:
     Attributes:
         path: What `Library.add` takes.
         name: What to call it.
-        format: `gguf`, `hf` or `mlx`.
+        format: `gguf`, `hf`, `mlx` or `adapter`.
         size_bytes: Bytes on disk of all its files.
         source: For example `ollama`, `lm-studio`, `hf:ORG/NAME`, `folder`.
         sha256: Its content hash where the store names its files by it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from workbench.errors import ModelFileError
+from workbench.library.adapter_facts import adapter_file_facts, is_adapter
 from workbench.library.bounded import clean, clean_line
 from workbench.library.ggml_types import FILE_TYPES, GGML_TYPES, PLAIN_FILE_TYPES
 from workbench.library.gguf_header import GgufHeader, GgufTensor, read_gguf_header
@@ -17,7 +18,6 @@ _MOST = 1 << 53
 
 #: What GGUF also carries, and that is no model by itself: `general.type` → words.
 _NOT_MODELS = {
-    "adapter": "an adapter (LoRA)",
     "imatrix": "an importance matrix",
     "mmproj": "the image part of a model",
     "vocab": "a vocabulary",
@@ -28,13 +28,15 @@ _NAMED_BY_QUANTIZED = {kind.name: kind.quantized for kind in GGML_TYPES.values()
 
 
 def gguf_facts(layout: Layout) -> ModelFacts:
-    """The facts of a GGUF model.
+    """The facts of a GGUF model, or of an adapter in a GGUF file.
 
     Raises:
         ModelFileError: A header is damaged, the parts don't fit together, or it is no language model.
     """
     first, tensors = _read_parts(layout)
     architecture = _architecture(first)
+    if is_adapter(first):
+        return adapter_file_facts(first, tensors, architecture, layout)
     if not tensors:
         raise ModelFileError(first.path, "it holds no weights.", remedy="Download the model itself.")
     weights = [

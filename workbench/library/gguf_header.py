@@ -127,6 +127,11 @@ class GgufHeader:
             value = max(value.items)
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
+    def number(self, key: str) -> float | None:
+        """The number under a key, whole or not."""
+        value = self.metadata.get(key)
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
     def length(self, key: str) -> int | None:
         """The length of the array under a key."""
         value = self.metadata.get(key)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from workbench.errors import HubError, NotFoundError
+from workbench.library.layout import MLX_WEIGHTS, PEFT_WEIGHTS, holds_adapter_alone
 from workbench.model import ModelFormat
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class HubChoice(BaseModel):
     """Files of a repository that together make one model.
 
     Attributes:
-        title: What tells it from its siblings: `Q4_K_M`, `safetensors`, `MLX`.
+        title: What tells it from its siblings: `Q4_K_M`, `safetensors`, `MLX`, `adapter`.
         format: The format that the files make.
         files: Their names in the repository.
         size_bytes: Bytes to download.
@@ -171,7 +172,7 @@ def choices(files: Sequence[HubFile], *, is_mlx: bool = False) -> tuple[HubChoic
     """Which models a repository's files make: one choice for each GGUF quantization, one for a folder.
 
     Parts of a split GGUF belong together. Vision projectors (`mmproj`) and importance matrices are no
-    models of their own. A folder needs its weights as safetensors and a `config.json`.
+    models of their own. A folder needs its weights as safetensors and a `config.json`, or is an adapter's.
     """
     by_model: dict[str, list[HubFile]] = {}
     for file in files:
@@ -191,7 +192,16 @@ def choices(files: Sequence[HubFile], *, is_mlx: bool = False) -> tuple[HubChoic
     offered.sort(key=lambda choice: choice.size_bytes)
     folder = [file for file in files if "/" not in file.name and _belongs_to_folder(file.name)]
     names = {file.name for file in folder}
-    if "config.json" in names and any(name.endswith(".safetensors") for name in names):
+    if holds_adapter_alone(names) and not names.isdisjoint((PEFT_WEIGHTS, MLX_WEIGHTS)):
+        offered.append(
+            HubChoice(
+                title="adapter",
+                format="adapter",
+                files=tuple(sorted(names)),
+                size_bytes=sum(file.size_bytes for file in folder),
+            )
+        )
+    elif "config.json" in names and any(name.endswith(".safetensors") for name in names):
         offered.append(
             HubChoice(
                 title="MLX" if is_mlx else "safetensors",
@@ -246,9 +256,10 @@ def _common_prefix(stems: list[str]) -> str:
 
 
 def _formats(tags: Sequence[str]) -> tuple[ModelFormat, ...]:
-    named: dict[str, ModelFormat] = {"gguf": "gguf", "mlx": "mlx", "safetensors": "hf"}
+    named: dict[str, ModelFormat] = {"gguf": "gguf", "mlx": "mlx", "safetensors": "hf", "peft": "adapter"}
     found = [named[tag] for tag in tags if tag in named]
-    return tuple(each for each in found if not (each == "hf" and "mlx" in found))
+    # MLX weights and adapters are safetensors too.
+    return tuple(each for each in found if not (each == "hf" and ("mlx" in found or "adapter" in found)))
 
 
 def _why_none(files: Sequence[HubFile]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench.errors import ModelFileError
+from workbench.library.adapter_facts import adapter_folder_facts
 from workbench.library.folder_facts import folder_facts
 from workbench.library.gguf_facts import gguf_facts
 from workbench.library.layout import Layout, find_layout
@@ -13,7 +14,7 @@ from workbench.model import ModelFacts
 
 
 def inspect(path: Path) -> ModelFacts:
-    """The facts of the model that a path names: a GGUF file or part, a folder, or a file in one.
+    """The facts of the model or adapter that a path names: a GGUF file or part, a folder, or a file in one.
 
     Takes milliseconds and bounded memory, whatever the files claim.
 
@@ -35,7 +36,13 @@ def layout_of(path: Path) -> Layout:
 def inspect_layout(layout: Layout) -> ModelFacts:
     """The facts of the model that these files make."""
     try:
-        return gguf_facts(layout) if layout.kind == "gguf" else folder_facts(layout)
+        match layout.kind:
+            case "gguf":
+                return gguf_facts(layout)
+            case "folder":
+                return folder_facts(layout)
+            case "adapter":
+                return adapter_folder_facts(layout)
     except (OSError, ValueError) as error:
         # A file that vanishes or changes between two looks at it.
         raise _stranger(layout.path, error) from error

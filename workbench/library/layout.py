@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -22,6 +23,10 @@ from workbench.library.sniff import (
 )
 
 CONFIG = "config.json"
+ADAPTER_CONFIG = "adapter_config.json"
+#: Where PEFT keeps an adapter's weights, and where mlx-lm does.
+PEFT_WEIGHTS = "adapter_model.safetensors"
+MLX_WEIGHTS = "adapters.safetensors"
 INDEX = "model.safetensors.index.json"
 #: The index of a model with 300,000 tensors has about 30 MB.
 MAX_INDEX_BYTES = 40_000_000
@@ -38,7 +43,8 @@ class Layout:
     """The files of one model.
 
     Attributes:
-        kind: `gguf` for one file or the parts of a split one, `folder` for safetensors.
+        kind: `gguf` for one file or the parts of a split one, `folder` for safetensors, `adapter` for a
+            folder that holds an adapter alone.
         path: What names the model: the GGUF file (the first part), or the folder.
         root: The folder that holds the files.
         weights: File names below `root`, in order.
@@ -46,7 +52,7 @@ class Layout:
         size_bytes: Bytes on disk of all of them.
     """
 
-    kind: Literal["gguf", "folder"]
+    kind: Literal["gguf", "folder", "adapter"]
     path: Path
     root: Path
     weights: tuple[str, ...]
@@ -108,7 +114,7 @@ def find_layout(path: Path) -> Layout:
         return gguf_layout(path)
     refuse_pickle(path)
     if path.suffix.lower() == ".safetensors":
-        if (path.parent / CONFIG).exists():
+        if (path.parent / CONFIG).exists() or (path.parent / ADAPTER_CONFIG).exists():
             return _folder(path.parent)
         raise ModelFileError(
             path,
@@ -149,7 +155,7 @@ def gguf_layout(path: Path) -> Layout:
 
 def _folder_or_single_gguf(folder: Path) -> Layout:
     names = set(_sizes(folder))
-    if CONFIG in names or any(name.endswith(".safetensors") for name in names):
+    if not names.isdisjoint((CONFIG, ADAPTER_CONFIG)) or any(name.endswith(".safetensors") for name in names):
         return _folder(folder)
     starts = sorted(name for name in names if is_gguf_model_name(name))
     if len(starts) == 1:
@@ -171,8 +177,24 @@ def is_gguf_model_name(name: str) -> bool:
     return part is None or part.part == 1
 
 
+def holds_adapter_alone(names: Iterable[str]) -> bool:
+    """Whether a folder with these file names holds an adapter and no model beside it."""
+    listed = set(names)
+    # mlx-lm keeps earlier states beside the last one: `0000100_adapters.safetensors`.
+    return ADAPTER_CONFIG in listed and all(
+        name.startswith((".", "adapter")) or name.endswith(f"_{MLX_WEIGHTS}")
+        for name in listed
+        if name.endswith(".safetensors")
+    )
+
+
 def _folder(folder: Path) -> Layout:
     sizes = _sizes(folder)
+    if holds_adapter_alone(sizes):
+        weights = [_adapter_weights(folder, sizes)]
+        others = _others(sizes, weights)
+        total = sum(sizes[name] for name in (*weights, *others))
+        return Layout("adapter", folder, folder, tuple(weights), others, total)
     weights = _weights(folder, sizes)
     if CONFIG not in sizes:
         raise ModelFileError(
@@ -180,16 +202,42 @@ def _folder(folder: Path) -> Layout:
             "there is no config.json in this folder, so nothing says what model the weights are.",
             remedy="Copy config.json and the tokenizer's files from where the weights came from.",
         )
-    others = sorted(
-        name
-        for name in sizes
-        if name not in weights
-        and not name.startswith(".")
-        and PurePosixPath(name.lower()).suffix not in _FOREIGN_ENDINGS
-    )
+    others = _others(sizes, weights)
     total = sum(sizes.get(name, 0) for name in others)
     total += sum(sizes[name] if name in sizes else stat_of(folder / name).st_size for name in weights)
-    return Layout("folder", folder, folder, tuple(weights), tuple(others), total)
+    return Layout("folder", folder, folder, tuple(weights), others, total)
+
+
+def _others(sizes: dict[str, int], weights: list[str]) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            name
+            for name in sizes
+            if name not in weights
+            and not name.startswith(".")
+            and PurePosixPath(name.lower()).suffix not in _FOREIGN_ENDINGS
+        )
+    )
+
+
+def _adapter_weights(folder: Path, sizes: dict[str, int]) -> str:
+    for name in (PEFT_WEIGHTS, MLX_WEIGHTS):
+        if name in sizes:
+            return name
+    pickles = tuple(
+        sorted(
+            name
+            for name in sizes
+            if name.startswith("adapter") and PurePosixPath(name.lower()).suffix in PICKLE_ENDINGS
+        )
+    )
+    if pickles:
+        raise unsafe_by_name(folder, pickles)
+    raise ModelFileError(
+        folder,
+        f"there is an {ADAPTER_CONFIG} but no {PEFT_WEIGHTS} with the adapter's weights.",
+        remedy="Download or copy the weights too.",
+    )
 
 
 def _weights(folder: Path, sizes: dict[str, int]) -> list[str]:
@@ -202,8 +250,8 @@ def _weights(folder: Path, sizes: dict[str, int]) -> list[str]:
     if found and not models:
         raise ModelFileError(
             folder,
-            "it holds an adapter (LoRA), not a model of its own.",
-            remedy="Add the model that it was trained on.",
+            f"it holds the weights of an adapter (LoRA), and no {ADAPTER_CONFIG} says how they are used.",
+            remedy=f"Copy {ADAPTER_CONFIG} from where the weights came from.",
         )
     sharded = [(name, part) for name in models if (part := part_of(name))]
     if sharded:

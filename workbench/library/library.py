@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from workbench.errors import InUseError, MissingExtraError, NotFoundError, StoreError, UsageError
 from workbench.home import Home
 from workbench.jobs.spec import ModelInput
+from workbench.library.bases import named_base
 from workbench.library.inspect import inspect_layout, layout_of
 from workbench.library.layout import Layout
 from workbench.library.naming import MAX_NOTES, checked_name, checked_tags, default_name, new_id
@@ -158,7 +159,10 @@ class Library:
         in_place: bool = True,
         sha256: str | None = None,
     ) -> Added:
-        """Add the model that a path names; nothing is copied, and nothing is kept where it fails.
+        """Add the model or adapter that a path names; nothing is copied, and nothing is kept where it fails.
+
+        An adapter stands below the model that it names as its base, where the library holds exactly one such,
+        before or after the adapter.
 
         Args:
             path: A GGUF file or part, a folder, or a file in one.
@@ -186,6 +190,7 @@ class Library:
                 row = _new_row(session, layout.path, chosen, facts, source, sha256)
                 row.in_place = in_place
                 session.flush()
+                _join_bases(session, row, facts)
                 return Added(record_of(row), False, record_of(twin) if twin else None)
         except StoreError as error:
             if not isinstance(error.__cause__, IntegrityError):
@@ -340,8 +345,9 @@ class Library:
     def remove(self, id: str) -> int:
         """Forget a model, and delete its files where they are Tenfold's own. Returns the bytes given back.
 
-        What was made from it stays, and hangs under its parent from then on. The files are set aside
-        before the database changes, so that a failure at any point leaves either both or neither.
+        What was made from it stays, and hangs under its parent from then on; but adapters, which are of no
+        use with another model, hang under none. The files are set aside before the database changes, so that
+        a failure at any point leaves either both or neither.
 
         Raises:
             InUseError: A job still needs it, or the system does not let go of its files.
@@ -361,6 +367,7 @@ class Library:
                 owned = not row.in_place and self._owned.may_delete(path)
                 given_back = self._owned.size_of(path, listed) if owned else 0
                 made_from_it = update(ModelRow).where(ModelRow.parent_id == id)
+                session.execute(made_from_it.where(ModelRow.format == "adapter").values(parent_id=None))
                 session.execute(made_from_it.values(parent_id=row.parent_id))
                 session.execute(delete(ModelRow).where(ModelRow.id == id))
                 if owned:
@@ -415,6 +422,22 @@ def _new_row(
     _refresh(row, facts, sha256)
     session.add(row)
     return row
+
+
+def _join_bases(session: Session, row: ModelRow, facts: ModelFacts) -> None:
+    """Put a new adapter below its base, or adapters that waited for this base below it."""
+    if facts.adapter is not None:
+        base = named_base(facts.adapter, records(session, select_records()))
+        row.parent_id = base.id if base is not None else None
+        return
+    alone = (ModelRow.format == "adapter") & ModelRow.parent_id.is_(None)
+    adapters = list(session.scalars(select(ModelRow).where(alone)))
+    models = records(session, select_records()) if adapters else []
+    for waiting in adapters:
+        adapter = ModelFacts.model_validate_json(waiting.facts).adapter
+        base = named_base(adapter, models) if adapter is not None else None
+        if base is not None and base.id == row.id:
+            waiting.parent_id = row.id
 
 
 def _refresh(row: ModelRow, facts: ModelFacts, sha256: str | None) -> None:

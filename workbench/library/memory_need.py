@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from workbench.errors import UsageError
 from workbench.model import ModelFacts, ModelFormat
 
 Engine = Literal["llama.cpp", "torch", "mlx"]
@@ -40,8 +41,17 @@ class MemoryNeed:
 
 
 def engine_of(format: ModelFormat) -> Engine:
-    """The engine that a format is for."""
+    """The engine that a format is for.
+
+    Raises:
+        UsageError: It is that of an adapter, which takes next to nothing beside its base.
+    """
     engines: dict[ModelFormat, Engine] = {"gguf": "llama.cpp", "hf": "torch", "mlx": "mlx"}
+    if format not in engines:
+        raise UsageError(
+            "An adapter is loaded beside its base and needs next to nothing of its own.",
+            remedy="Ask for its base.",
+        )
     return engines[format]
 
 

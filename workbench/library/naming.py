@@ -20,7 +20,10 @@ MAX_NOTES = 100_000
 
 #: File names that say nothing of the model in them.
 _EMPTY_NAMES = frozenset(
-    {"model", "ggml-model", "gguf", "weights", "consolidated", "snapshot", "main", "out"}
+    {
+        *("model", "ggml-model", "gguf", "weights", "consolidated", "snapshot", "main", "out"),
+        *("adapter", "adapters", "lora", "adapter_model"),
+    }
 )
 _HEXADECIMAL = re.compile(r"(sha256[-:])?[0-9a-f]{12,64}")
 #: The longest first, so that Q4_K_M is not taken for Q4_K.
@@ -46,7 +49,7 @@ def default_name(path: Path, facts: ModelFacts) -> str:
     'SmolLM2-135M'
     """
     stem = path.name
-    if facts.format == "gguf" and not path.is_dir():
+    if path.suffix.lower() == ".gguf" and not path.is_dir():
         part = part_of(path.name)
         stem = part.stem if part else path.name.removesuffix(".gguf").removesuffix(".GGUF")
         stem = _without_quantization(stem, facts.quantization)

@@ -39,7 +39,12 @@ def same_hash(session: Session, sha256: str | None) -> ModelRow | None:
 
 
 def same_header(session: Session, facts: ModelFacts) -> ModelRow | None:
-    """A model that agrees in all facts but the file's name: likely a copy, as only its hash can prove."""
+    """A model that agrees in all facts but the file's name: likely a copy, as only its hash can prove.
+
+    Of adapters this says nothing: two that were trained in the same way differ in their weights alone.
+    """
+    if facts.format == "adapter":
+        return None
     text = facts.model_copy(update={"files": ()})
     rows = session.scalars(
         select(ModelRow)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.model import TuningFacts
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
@@ -14,7 +16,7 @@ class ModelRecord:
         id: Eight characters of lower-case base32.
         name: What the person calls it.
         path: The GGUF file (the first part of a split one), or the folder.
-        format: `gguf`, `hf` or `mlx`.
+        format: `gguf`, `hf`, `mlx` or `adapter`.
         architecture: For example `llama`.
         quantization: The headline type, for example `Q4_K_M`.
         parameters: Number of weights.
@@ -28,6 +30,7 @@ class ModelRecord:
         tags: The person's own words, in their order.
         notes: The person's own text.
         created_at: When it was added, in seconds since the epoch.
+        tuning: The figures of the fine-tuning that made it; None for all else.
     """
 
     id: str
@@ -47,6 +50,7 @@ class ModelRecord:
     tags: tuple[str, ...]
     notes: str
     created_at: float
+    tuning: TuningFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ class Removal:
         bytes_back: Bytes that come free; 0 for a model that is used in place.
         in_place: Whether its files stay.
         blocked_by: Titles of the jobs that still need it; it can't be removed while there is one.
-        children: Models made from it; they stay, and hang under its own parent afterwards.
+        children: Models made from it; they stay, and hang under its own parent afterwards (adapters under
+            none).
     """
 
     bytes_back: int

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from workbench.errors import ModelFileError
 from workbench.library.folder_facts import config_of, looks_like_mlx
 from workbench.library.found import Found, Skipped, Step
-from workbench.library.layout import CONFIG, find_layout, gguf_layout, is_gguf_model_name
+from workbench.library.layout import (
+    CONFIG,
+    find_layout,
+    gguf_layout,
+    holds_adapter_alone,
+    is_gguf_model_name,
+)
 from workbench.library.naming import bare_name, folder_name
 from workbench.library.sniff import head_of, unreadable
 from workbench.model import ModelFormat
@@ -18,6 +25,10 @@ MAX_DEPTH = 8
 MAX_FOLDERS = 100_000
 #: Folders in which models are never kept, and that may be very large.
 _PASSED_OVER = frozenset({"node_modules", "__pycache__", "System Volume Information", "$RECYCLE.BIN"})
+
+#: `general.type = adapter` as GGUF writes it; writers put it among the first keys.
+_ADAPTER_SIGN = re.compile(rb"general\.type\x08\x00\x00\x00\x07\x00{7}adapter")
+_HEAD_BYTES = 4096
 
 
 def scan_folder(root: Path, *, source: str) -> Iterator[Step]:
@@ -49,11 +60,14 @@ def scan_folder(root: Path, *, source: str) -> Iterator[Step]:
 
 
 def models_in(folder: Path, names: list[str], *, source: str) -> Iterator[Step]:
-    """The models that lie directly in a folder with these file names: GGUF files, and the folder itself."""
+    """The models and adapters that lie directly in a folder with these file names: GGUF files, and the
+    folder itself."""
     for name in sorted(names):
         if is_gguf_model_name(name):
             yield _gguf(folder / name, source)
-    if CONFIG in names and any(name.endswith(".safetensors") for name in names):
+    if holds_adapter_alone(names):
+        yield found_adapter(folder, name=folder_name(folder), source=source)
+    elif CONFIG in names and any(name.endswith(".safetensors") for name in names):
         yield found_folder(folder, name=folder_name(folder), source=source)
 
 
@@ -72,6 +86,15 @@ def found_folder(folder: Path, *, name: str, source: str) -> Found | Skipped | N
     return Found(folder, name, kind, layout.size_bytes, source)
 
 
+def found_adapter(folder: Path, *, name: str, source: str) -> Found | Skipped:
+    """A folder as an adapter."""
+    try:
+        layout = find_layout(folder)
+    except ModelFileError as error:
+        return Skipped(folder, error.reason)
+    return Found(folder, name, "adapter", layout.size_bytes, source)
+
+
 def found_gguf(path: Path, *, name: str, source: str, sha256: str | None = None) -> Found | Skipped:
     """A GGUF file, or a split one by its first part, whatever its ending."""
     try:
@@ -80,7 +103,8 @@ def found_gguf(path: Path, *, name: str, source: str, sha256: str | None = None)
         layout = gguf_layout(path)
     except ModelFileError as error:
         return Skipped(path, error.reason)
-    return Found(layout.path, name, "gguf", layout.size_bytes, source, sha256)
+    kind: ModelFormat = "adapter" if _ADAPTER_SIGN.search(head_of(path, _HEAD_BYTES)) else "gguf"
+    return Found(layout.path, name, kind, layout.size_bytes, source, sha256)
 
 
 def _gguf(path: Path, source: str) -> Found | Skipped:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from workbench.library.found import Found, Skipped, Step
-from workbench.library.layout import is_gguf_model_name
+from workbench.library.layout import holds_adapter_alone, is_gguf_model_name
 from workbench.library.naming import bare_name
-from workbench.library.scan_folder import found_folder, found_gguf
+from workbench.library.scan_folder import found_adapter, found_folder, found_gguf
 from workbench.library.sniff import unreadable
 
 _PREFIX = "models--"
@@ -66,7 +67,9 @@ def _models(snapshot: Path, repository: str) -> Iterator[Step]:
     source = f"hf:{repository}"
     name = repository.rpartition("/")[2]
     names = sorted(each.name for each in snapshot.iterdir())
-    if "config.json" in names and any(each.endswith(".safetensors") for each in names):
+    if holds_adapter_alone(names):
+        yield found_adapter(snapshot, name=name, source=source)
+    elif "config.json" in names and any(each.endswith(".safetensors") for each in names):
         yield found_folder(snapshot, name=name, source=source)
     for folder in (snapshot, *(snapshot / each for each in names if (snapshot / each).is_dir())):
         for file in sorted(folder.iterdir()):
@@ -82,5 +85,5 @@ def _gguf(file: Path, repository: str, source: str) -> Found | Skipped:
         blob = file.resolve()
         single = found.size_bytes == blob.stat().st_size
         if single and blob.parent.name == "blobs" and _SHA256.fullmatch(blob.name):
-            return Found(file, found.name, "gguf", found.size_bytes, source, blob.name)
+            return replace(found, sha256=blob.name)
     return found

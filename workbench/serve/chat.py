@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from workbench.engines.request import Request
+from workbench.engines.request import AdapterUse, Request
 from workbench.engines.wire import Delta, Figures, Finished, TokenLogprob
 from workbench.errors import WorkbenchError
 from workbench.serve import errors
@@ -26,7 +26,7 @@ async def chat_completions(http: HttpRequest, generation: Generation) -> Respons
         return body
     try:
         slot = generation.pool.find(body.model)
-        requests = _requests(body)
+        requests = _requests(body, slot.adapters)
     except WorkbenchError as error:
         return errors.of(error)
     shape = _Shape(slot.name)
@@ -37,7 +37,7 @@ async def chat_completions(http: HttpRequest, generation: Generation) -> Respons
     return await generation.whole(http, slot, requests, shape.whole)
 
 
-def _requests(body: ChatBody) -> list[Request]:
+def _requests(body: ChatBody, usual: tuple[AdapterUse, ...]) -> list[Request]:
     id = uuid.uuid4().hex
     limit = body.max_completion_tokens or body.max_tokens
     logprobs = body.top_logprobs if body.logprobs else None
@@ -48,7 +48,7 @@ def _requests(body: ChatBody) -> list[Request]:
             messages=tuple(turn.message() for turn in body.messages),
             tools=body.offered_tools(),
             template_options=body.chat_template_kwargs,
-            adapters=body.adapter_uses(),
+            adapters=body.adapter_uses(usual),
             overflow=body.overflow,
             sampling=body.sampling(choice=choice, limit=limit, logprobs=logprobs, constraint=constraint),
         )

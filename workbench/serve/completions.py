@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from workbench.engines.request import Constraint, Request
+from workbench.engines.request import AdapterUse, Constraint, Request
 from workbench.engines.wire import Delta, Figures, Finished
 from workbench.errors import WorkbenchError
 from workbench.serve import errors
@@ -27,7 +27,7 @@ async def completions(http: HttpRequest, generation: Generation) -> Response:
         return body
     try:
         slot = generation.pool.find(body.model)
-        requests = _requests(body)
+        requests = _requests(body, slot.adapters)
     except WorkbenchError as error:
         return errors.of(error)
     shape = _Shape(slot.name)
@@ -36,7 +36,7 @@ async def completions(http: HttpRequest, generation: Generation) -> Response:
     return await generation.whole(http, slot, requests, shape.whole)
 
 
-def _requests(body: CompletionBody) -> list[Request]:
+def _requests(body: CompletionBody, usual: tuple[AdapterUse, ...]) -> list[Request]:
     id = uuid.uuid4().hex
     constraint = Constraint(kind="grammar", text=body.grammar) if body.grammar else None
     found: list[Request] = []
@@ -47,7 +47,7 @@ def _requests(body: CompletionBody) -> list[Request]:
                     id=f"{id}-{len(found)}",
                     prompt=prompt if isinstance(prompt, str) else None,
                     tokens=None if isinstance(prompt, str) else prompt,
-                    adapters=body.adapter_uses(),
+                    adapters=body.adapter_uses(usual),
                     overflow=body.overflow,
                     sampling=body.sampling(
                         choice=choice, limit=body.max_tokens, logprobs=body.logprobs, constraint=constraint

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from workbench.engines.errors import EngineError
-from workbench.engines.request import LoadOptions
+from workbench.engines.request import AdapterUse, LoadOptions
 from workbench.errors import NotFoundError, OutOfMemoryError
 from workbench.serve.engine_process import EngineProcess
 
@@ -24,6 +24,7 @@ class Slot:
         name: What clients call it.
         options: How it is loaded.
         expected_bytes: What it will take, as far as is known before it was loaded.
+        adapters: What a request uses that names none: the adapter that the model was chosen by.
         users: Requests that use it now.
         used_at: When a request last began or ended.
     """
@@ -31,6 +32,7 @@ class Slot:
     name: str
     options: LoadOptions
     expected_bytes: int = 0
+    adapters: tuple[AdapterUse, ...] = ()
     process: EngineProcess | None = None
     users: int = 0
     used_at: float = 0.0

@@ -42,7 +42,7 @@ class _Sampled(_Body):
     stop: str | list[str] | None = None
     stream: bool = False
     stream_options: StreamOptions | None = None
-    adapters: list[AdapterChoice] = Field(default_factory=list, max_length=8)
+    adapters: list[AdapterChoice] | None = Field(None, max_length=8)
     overflow: Overflow = "error"
     grammar: str | None = None
 
@@ -78,8 +78,10 @@ class _Sampled(_Body):
             constraint=constraint,
         )
 
-    def adapter_uses(self) -> tuple[AdapterUse, ...]:
-        """The adapters that are wanted."""
+    def adapter_uses(self, usual: tuple[AdapterUse, ...]) -> tuple[AdapterUse, ...]:
+        """The adapters that are wanted; the usual ones where the body says nothing of them."""
+        if self.adapters is None:
+            return usual
         return tuple(AdapterUse(name=each.name, scale=each.scale) for each in self.adapters)
 
     @property

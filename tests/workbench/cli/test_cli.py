@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import signal
 import subprocess
@@ -15,6 +16,8 @@ import pytest
 
 from workbench.home import Home
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
+adapters = importlib.import_module("adapters")
 _STEPS = Path(__file__).parents[2] / "fixtures" / "plugins" / "steps.py"
 
 
@@ -99,6 +102,21 @@ def test_wrong_value_names_what_is_allowed(model: dict[str, Any]) -> None:
 
     assert ended.returncode == 2
     assert "a whole number from 1 to 100000" in ended.stderr
+
+
+def test_adapter_is_added_below_its_base_and_described(home: Home, tiny_hf: Path, tmp_path: Path) -> None:
+    base = answer("models", "add", tiny_hf, "--name", "Tiny")
+    folder = adapters.peft_adapter(tmp_path / "support-tone", base="Tiny", proven=True)
+
+    added = answer("models", "add", folder)
+
+    assert (added["format"], added["parent"], added["name"]) == ("adapter", base["id"], "support-tone")
+    assert added["tuning"]["accuracy_after"] == 0.94
+    assert "LoRA r4" in tenfold("models", "list").stdout
+    shown = tenfold("models", "show", "support-tone").stdout
+    assert "down_proj, q_proj, v_proj" in shown
+    assert "held out after      0.42" in shown
+    assert "beside its base" in tenfold("models", "fit", "support-tone").stderr
 
 
 def test_paths_are_files_or_models_by_their_names(model: dict[str, Any], tmp_path: Path) -> None:
