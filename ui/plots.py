@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSizePoli
 from ui.theme import PLOT_COLOURS, Theme
 from ui.widgets.plot_curve import CurvePoints, CurveSpec, Floats
 from ui.widgets.plot_export import CsvExport, write_png
-from ui.widgets.plot_legend import PlotLegend, value_text
+from ui.widgets.plot_legend import PlotLegend, elapsed, value_text
 from ui.widgets.plot_view import FillItem, ScaledAxis, TimeViewBox
 from workbench.errors import WorkbenchError
 
@@ -33,6 +33,8 @@ _MARKED_POINTS = 80
 _DENSE_POINTS = 700
 
 
+#: How much of its colour a faint curve keeps.
+_FAINT = 0.38
 #: Room at both ends while everything is shown, as a share of it.
 _ROOM = 0.012
 #: Values that differ by less than this share of themselves are drawn as level.
@@ -56,6 +58,8 @@ class _Curve:
 
     def paint(self, colour: str, card: str) -> None:
         self.colour = QColor(colour)
+        if self.spec.faint:
+            self.colour.setAlphaF(_FAINT)
         self.markers.setBrush(self.colour)
         self.markers.setPen(pg.mkPen(None))
         self.cursor.setBrush(self.colour)
@@ -68,7 +72,8 @@ class _Curve:
     def draw(self, x: Floats, y: Floats) -> None:
         dense = len(x) > _DENSE_POINTS
         style = Qt.PenStyle.DashLine if self.spec.dashed and not dense else Qt.PenStyle.SolidLine
-        self.line.setPen(pg.mkPen(self.colour, width=1 if dense else 1.6, style=style))
+        width = 1 if dense or self.spec.faint else 1.6
+        self.line.setPen(pg.mkPen(self.colour, width=width, style=style))
         self.line.opts["antialias"] = not dense
         self.line.setData(x, y)
         if self.fill is not None:
@@ -78,7 +83,7 @@ class _Curve:
 
 
 class TimePlot(QWidget):
-    """Curves of one unit against the seconds since a job began.
+    """Curves of one unit against the seconds since a job began (a subclass may count something else).
 
     Mouse: the wheel zooms, a drag marks what to zoom to, Shift-drag pans, a double click shows all.
     Keys: `+` `-` zoom, Left and Right pan, Home shows all, Ctrl+Left and Ctrl+Right move the crosshair,
@@ -95,6 +100,13 @@ class TimePlot(QWidget):
     range_chosen = Signal(object)
     failed = Signal(object)
     saved = Signal(object)
+
+    #: What the horizontal axis counts: its unit, its name in a sentence and in a CSV file.
+    axis_unit = "s"
+    axis_name = "time"
+    axis_column = "seconds"
+    #: How a place on it is told.
+    moment = staticmethod(elapsed)
 
     def __init__(
         self, theme: Theme, title: str, unit: str, *, first_colour: int = 0, parent: QWidget | None = None
@@ -131,7 +143,7 @@ class TimePlot(QWidget):
         self._title, self._unit = title, unit
         self._heading.setText(title)
         self._value_axis.set_unit(unit)
-        self.setAccessibleName(f"Plot of {title.lower()} against time")
+        self.setAccessibleName(f"Plot of {title.lower()} against {self.axis_name}")
 
     def replace_heading(self, widget: QWidget) -> None:
         """Put a widget (a chooser) where the title stands."""
@@ -275,7 +287,7 @@ class TimePlot(QWidget):
     def save_points(self, path: Path) -> CsvExport:
         """Write every point to a CSV file, a slice at a time."""
         curves = [(curve.spec, curve.points) for curve in self._curves.values()]
-        export = CsvExport(curves, self._origin, path, self)
+        export = CsvExport(curves, self._origin, path, self, column=self.axis_column)
         self._exports.append(export)
         export.done.connect(self.saved)
         export.failed.connect(self.failed)
@@ -379,9 +391,9 @@ class TimePlot(QWidget):
         self.setMouseTracking(True)
         self._heading = QLabel(self._title)
         self._heading.setProperty("role", "section")
-        self._legend = PlotLegend(self._theme)
+        self._legend = PlotLegend(self._theme, self.moment)
         self._view = TimeViewBox()
-        self._time_axis = ScaledAxis("bottom", "s")
+        self._time_axis = ScaledAxis("bottom", self.axis_unit)
         self._value_axis = ScaledAxis("left", self._unit)
         self._value_axis.setWidth(62)
         self._canvas = pg.PlotWidget(
@@ -462,7 +474,8 @@ class TimePlot(QWidget):
         tokens = self._theme.tokens
         self._canvas.setBackground(None)
         for number, curve in enumerate(self._curves.values(), self._first_colour):
-            curve.paint(PLOT_COLOURS[number % len(PLOT_COLOURS)], tokens.card)
+            place = number if curve.spec.colour is None else curve.spec.colour
+            curve.paint(PLOT_COLOURS[place % len(PLOT_COLOURS)], tokens.card)
         for axis in (self._time_axis, self._value_axis):
             axis.set_colours(tokens.line, tokens.second, tokens.second)
         self._cursor_line.setPen(pg.mkPen(tokens.second, width=1))
@@ -472,7 +485,8 @@ class TimePlot(QWidget):
         self._band_region.setBrush(shade)
         for line in self._band_region.lines:
             line.setPen(pg.mkPen(tokens.second, width=1, style=Qt.PenStyle.DotLine))
-        self._legend.set_curves(tuple((curve.spec, curve.colour) for curve in self._curves.values()))
+        named = (curve for curve in self._curves.values() if not curve.spec.faint)
+        self._legend.set_curves(tuple((curve.spec, curve.colour) for curve in named))
         self.redraw()
 
 

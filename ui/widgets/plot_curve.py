@@ -33,6 +33,8 @@ class CurveSpec:
         dashed: Drawn with dashes.
         marker: pyqtgraph's symbol at each point while few are shown: `o`, `s`, `t`, `d`; empty for none.
         filled: Whether the area down to zero is tinted.
+        colour: Its place among the plot's colours; the next one where not given.
+        faint: Drawn weakly and without a name: the single values behind a smoothed curve.
     """
 
     name: str
@@ -41,6 +43,8 @@ class CurveSpec:
     dashed: bool = False
     marker: str = ""
     filled: bool = False
+    colour: int | None = None
+    faint: bool = False
 
 
 class CurvePoints:

@@ -35,9 +35,11 @@ def write_png(widget: QWidget, path: Path, scale: float = 2.0) -> None:
         )
 
 
-def csv_lines(curves: Sequence[tuple[CurveSpec, CurvePoints]], origin: float) -> Iterator[str]:
-    """The points as CSV, one a row: series, seconds since the start, value, unit."""
-    yield "series,seconds,value,unit\n"
+def csv_lines(
+    curves: Sequence[tuple[CurveSpec, CurvePoints]], origin: float, column: str = "seconds"
+) -> Iterator[str]:
+    """The points as CSV, one a row: series, seconds since the start (or what `column` names), value, unit."""
+    yield f"series,{column},value,unit\n"
     for spec, points in curves:
         for start in range(0, len(points), _ROWS_A_STEP):
             t = np.asarray(points.t[start : start + _ROWS_A_STEP]) - origin
@@ -66,9 +68,11 @@ class CsvExport(QObject):
         origin: float,
         path: Path,
         parent: QObject | None = None,
+        *,
+        column: str = "seconds",
     ) -> None:
         super().__init__(parent)
-        self._lines = csv_lines(curves, origin)
+        self._lines = csv_lines(curves, origin, column)
         self._path = path
         self._partial = path.with_name(f".{path.name}.partial")
         self._timer = QTimer(self)

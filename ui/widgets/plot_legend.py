@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen, QPolygonF
@@ -19,9 +19,12 @@ _GAP = 14
 class PlotLegend(QWidget):
     """Swatch, name and value of each curve, from the right; what does not fit is left out, names first."""
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, moment: Callable[[float], str] | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._moment = moment or elapsed
         self._curves: tuple[tuple[CurveSpec, QColor], ...] = ()
         self._values: Mapping[str, float | None] = {}
         self._at: float | None = None
@@ -75,7 +78,7 @@ class PlotLegend(QWidget):
             right -= _SWATCH + _GAP
         painter.setFont(self._font)
         painter.setPen(QColor(tokens.second))
-        note = f"at {elapsed(self._at)}" if self._at is not None else self._note
+        note = f"at {self._moment(self._at)}" if self._at is not None else self._note
         if note and words.horizontalAdvance(note) < right:
             self._write(painter, note, right, words)
         painter.end()
