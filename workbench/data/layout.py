@@ -148,7 +148,12 @@ def _missing(kind: Kind, fields: Mapping[str, str]) -> list[str]:
 
 
 def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(map(str, names))[:12]) or "none"
+    return ", ".join(sorted(map(printable, names))[:12]) or "none"
+
+
+def printable(text: str) -> str:
+    """A text of a file as every output takes it: without halves of characters."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def example_of(values: Mapping[str, Any], layout: Layout) -> Example:

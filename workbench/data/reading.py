@@ -18,8 +18,8 @@ LONGEST_ROW_BYTES = 10_000_000
 _TOO_LONG = "The row is longer than 10 MB."
 _NO_UTF8 = "The row is not valid UTF-8."
 _PARQUET_ROWS = 256
-#: Without a buffer pyarrow reads whole column chunks, which are as long as the writer liked.
-_PARQUET_BUFFER = 1 << 20
+#: Unless told otherwise, pyarrow reads whole column chunks, which are as long as their writer liked.
+_PARQUET_BUFFER = 1 << 18
 #: How much ijson reads at once.
 _JSON_BUFFER = 1 << 16
 #: Stands for bytes that are no UTF-8 where a parser takes valid text alone; Unicode promises never to give
@@ -271,7 +271,7 @@ def _parquet(path: Path) -> Iterator[RawRow]:
         raise MissingExtraError("pyarrow, which reads Parquet,", "data") from error
     try:
         place = 0
-        with pyarrow.parquet.ParquetFile(path, buffer_size=_PARQUET_BUFFER) as file:
+        with pyarrow.parquet.ParquetFile(path, buffer_size=_PARQUET_BUFFER, pre_buffer=False) as file:
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
                 for values in _plain(batch):
                     place += 1

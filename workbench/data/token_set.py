@@ -133,6 +133,10 @@ class TokenSet:
         start, end = self._place(sequence)
         return self._ids[start:end]
 
+    def ids_between(self, first: int, end: int) -> NDArray[np.uint32]:
+        """The tokens of the sequences from `first` up to before `end`, one behind the other."""
+        return self._ids[self._place(first)[0] : self._place(end - 1)[1]]
+
     def trained(self, sequence: int) -> NDArray[np.uint8]:
         """Which of them are learned, 0 or 1, shape (length,)."""
         start, end = self._place(sequence)

@@ -101,8 +101,62 @@ def test_held_out_rows_of_their_own_must_be_others(
         str(apart),
     ]
 
-    assert main(call) == 1
-    assert "b.jsonl line 1 is a.jsonl line 2" in capsys.readouterr().err
+    assert main(call) == 0
+    said = capsys.readouterr().out
+    assert "refuse this: 1 row is both trained on and held out: b.jsonl line 1 is a.jsonl line 2" in said
     apart.write_text('{"text": "three"}\n', encoding="utf-8")
     assert main([*call, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["held_out"] == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["held_out"], found["train"]["rows"], found["refused"]) == (1, 2, [])
+    assert found["evaluation"]["learned"] > 0
+
+
+def test_rows_are_shown_token_by_token(
+    home: Home, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "a.jsonl"
+    rows = [{"prompt": f"Question {at}", "completion": "Answer"} for at in range(5)]
+    data.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    call = ["--home", str(home.root), "data", "inspect", str(data), "--model", model]
+    call += ["--held-out", "0", "--preview", "2", "--offset", "3"]
+
+    assert main([*call, "--weight", "2", "--json", "--progress"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert main([*call, "--train-on", "everything"]) == 0
+    said = capsys.readouterr().out
+
+    assert lines[0]["progress"].keys() == {"done", "total"}
+    shown = lines[-1]["preview"]
+    assert [(row["file"], row["line"], row["held_out"]) for row in shown] == [
+        ("a.jsonl", 4, False),
+        ("a.jsonl", 5, False),
+    ]
+    sequence = shown[0]["sequences"][0]
+    assert sequence[0].keys() == {"id", "text", "trained", "cut"}
+    assert "".join(token["text"] for token in sequence if token["trained"]) == "Answer<|im_end|>"
+    assert lines[-1]["train"]["rows"] == 5
+    assert lines[-1]["files"][0]["weight"] == 2.0
+    assert "a.jsonl line 5 (learned)" in said
+    assert "⟦" in said.split("line 4")[1].split("Question")[0]
+
+
+def test_the_fields_of_files_are_told_without_a_model(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known, unknown = tmp_path / "a.csv", tmp_path / "b.jsonl"
+    known.write_text("question,answer\nWhy?,Because.\n", encoding="utf-8")
+    unknown.write_text('{"frage": ["\\ud83e", 1]}\nno row\n', encoding="utf-8")
+
+    assert main(["--home", str(home.root), "data", "fields", str(known), str(unknown), "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)["files"]
+
+    assert first["fields"] == {"question": "Why?", "answer": "Because."}
+    assert first["layout"] == {
+        "kind": "completion",
+        "fields": {"prompt": "question", "completion": "answer"},
+    }
+    assert list(second["fields"]) == ["frage"]
+    assert second["layout"] is None
+    assert "no row" not in second["problem"]
+    assert main(["--home", str(home.root), "data", "fields", str(tmp_path / "none.csv")]) == 1
+    assert "not a file" in capsys.readouterr().err

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -138,17 +137,3 @@ def test_other_files_and_missing_ones_are_refused(tmp_path: Path) -> None:
         list(read_rows(tmp_path / "a.pkl"))
     with pytest.raises(DataError, match="not a file"):
         list(read_rows(tmp_path / "a.jsonl"))
-
-
-def test_a_large_file_does_not_need_its_size_in_memory(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    row = json.dumps({"text": "x" * 1000})
-    path.write_text("[" + ",".join([row] * 20_000) + "]", encoding="utf-8")
-
-    tracemalloc.start()
-    count = sum(1 for _row in read_rows(path))
-    _now, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-
-    assert count == 20_000
-    assert peak < path.stat().st_size / 10

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from workbench.data import tokenizing
-from workbench.data.duplicates import alike, refuse_shared, same
 from workbench.data.errors import DataError
 from workbench.data.layout import mapped
-from workbench.data.report import report
 from workbench.data.token_set import META, TokenSet
 from workbench.data.tokenizing import Recipe, token_set
 from workbench.engines.hf_tokenizer import HfTokenizer
@@ -179,6 +180,74 @@ def test_processes_give_the_same_set_in_the_same_order(
         assert (one.folder / name).read_bytes() == (two.folder / name).read_bytes()
 
 
+def test_processes_end_with_the_one_that_made_them(tmp_path: Path, tiny_hf: Path) -> None:
+    data = write(tmp_path / "a.jsonl", *({"text": f"passage {at} " * 20} for at in range(40_000)))
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom workbench.data import tokenizing as t\n"
+        "def tell(done, total):\n    if done: print('begun', flush=True)\n"
+        "if __name__ == '__main__':\n    t._PARALLEL_BYTES = 0\n"
+        "    t.token_set(t.Recipe(files=(sys.argv[1],), tokenizer=sys.argv[2]), Path(sys.argv[3]),\n"
+        "                processes=2, progress=tell)\n"
+    )
+    script = tmp_path / "make.py"
+    script.write_text(code, encoding="utf-8")
+    made = subprocess.Popen(
+        [sys.executable, str(script), data, str(tiny_hf), str(tmp_path / "cache")], stdout=subprocess.PIPE
+    )
+    with made:
+        assert made.stdout is not None
+        assert made.stdout.readline().strip() == b"begun"
+        children = psutil.Process(made.pid).children(recursive=True)
+        made.kill()
+
+    assert len(children) >= 2
+    _gone, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
+
+
+def test_files_of_different_kinds_are_learned_together(tmp_path: Path, tiny_hf: Path) -> None:
+    one = write(tmp_path / "a.jsonl", chat("Hi", "Hello"), chat("Ho", "Hello"))
+    two = write(tmp_path / "b.jsonl", {"frage": "a", "completion": "b", "prompt": "c"})
+    pairs = write(tmp_path / "c.jsonl", {"prompt": "Hi", "chosen": "Yes", "rejected": "No"})
+
+    tokens = token_set(Recipe(files=(one, two), tokenizer=str(tiny_hf)), tmp_path / "cache")
+
+    assert (len(tokens), tokens.meta.bad, tokens.meta.kind) == (3, 0, "chat, completion")
+    assert [tokens.place(each) for each in range(3)] == [("a.jsonl", 1), ("a.jsonl", 2), ("b.jsonl", 1)]
+    assert tokens.weights_of([0.5, 3]).tolist() == [0.5, 0.5, 3.0]
+    with pytest.raises(DataError, match="preferences"):
+        token_set(Recipe(files=(one, pairs), tokenizer=str(tiny_hf)), tmp_path / "cache")
+    by_hand = Recipe(files=(two,), tokenizer=str(tiny_hf), layout=mapped("completion", {"prompt": "frage"}))
+    assert token_set(by_hand, tmp_path / "cache").meta.layouts[0].fields == {
+        "prompt": "frage",
+        "completion": "completion",
+    }
+
+
+def test_what_is_learned_of_a_prompt_and_its_completion_can_be_everything(
+    tmp_path: Path, tiny_hf: Path, tokenizer: HfTokenizer
+) -> None:
+    data = write(tmp_path / "a.jsonl", {"prompt": "Hi", "completion": "Hello"})
+    recipe = Recipe(files=(data,), tokenizer=str(tiny_hf), trained="everything")
+
+    tokens = token_set(recipe, tmp_path / "cache")
+
+    # All but the first token, which nothing precedes.
+    assert tokens.trained(0).tolist() == [0] + [1] * (len(tokens.ids(0)) - 1)
+    assert tokens.learned(5).tolist() == [4]
+
+
+def test_a_file_without_rows_or_with_other_fields_is_named(tmp_path: Path, tiny_hf: Path) -> None:
+    empty, other = write(tmp_path / "a.jsonl"), write(tmp_path / "b.jsonl", {"x": 1})
+    for name, word in ((empty, r"a\.jsonl holds no row"), (other, r"b\.jsonl: .* fields \(x\)")):
+        with pytest.raises(DataError, match=word):
+            token_set(Recipe(files=(name,), tokenizer=str(tiny_hf)), tmp_path / "cache")
+    spoilt = tmp_path / "c.jsonl"
+    spoilt.write_bytes(b"\xff\n")
+    with pytest.raises(DataError, match="line 1: The row is not valid UTF-8"):
+        token_set(Recipe(files=(str(spoilt),), tokenizer=str(tiny_hf)), tmp_path / "cache")
+
+
 def test_rows_that_are_added_move_no_row_to_the_other_side(tmp_path: Path, tiny_hf: Path) -> None:
     rows = [{"prompt": f"Question {at}?", "completion": "b"} for at in range(400)]
     few = token_set(
@@ -192,41 +261,6 @@ def test_rows_that_are_added_move_no_row_to_the_other_side(tmp_path: Path, tiny_
     assert 50 < all_rows.held_out(0.2).sum() < 110
     # What is held out at a tenth is held out at a fifth too.
     assert not np.any(all_rows.held_out(0.1) & ~all_rows.held_out(0.2))
-
-
-def test_the_same_rows_and_nearly_the_same_ones_are_found(tmp_path: Path, tiny_hf: Path) -> None:
-    words = " ".join(f"word{at}" for at in range(60))
-    rows = [
-        {"text": words},
-        {"text": "something else entirely, which has nothing in common with the others at all"},
-        {"text": words},
-        {"text": words.replace("word59", "ending")},
-        {"text": " ".join(f"other{at}" for at in range(60))},
-    ]
-    tokens = token_set(
-        Recipe(files=(write(tmp_path / "a.jsonl", *rows),), tokenizer=str(tiny_hf)), tmp_path / "cache"
-    )
-
-    assert same(tokens) == [[0, 2]]
-    assert alike(tokens) == [(0, 3), (2, 3)]
-    found = report(tokens, limit=50, held_out=0.0)
-    assert (found.same_rows, found.alike_rows, found.held_out) == (1, 1, 0)
-    assert found.cut_rows == int((tokens.lengths > 50).sum()) == 4
-    assert sum(found.histogram) == 5
-    # The begin-of-text token of each row is seen alone.
-    assert found.tokens - found.trained == 5
-
-
-def test_a_row_on_both_sides_is_refused_by_its_lines(tmp_path: Path, tiny_hf: Path) -> None:
-    rows = [{"text": f"passage {at}"} for at in range(20)]
-    sets = [
-        token_set(Recipe(files=(write(tmp_path / name, *part),), tokenizer=str(tiny_hf)), tmp_path / "cache")
-        for name, part in (("a.jsonl", rows[:12]), ("b.jsonl", rows[12:]), ("c.jsonl", rows[5:]))
-    ]
-
-    refuse_shared(sets[0], sets[1])
-    with pytest.raises(DataError, match=r"7 rows .* c\.jsonl line 1 is a\.jsonl line 6, .* and 2 more"):
-        refuse_shared(sets[0], sets[2])
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, tiny_hf: Path) -> None:
