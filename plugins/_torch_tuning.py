@@ -1,289 +1,348 @@
-"""The training loop on PyTorch: batches in, a better model out, exactly the same after a kill."""
+"""A model in training on PyTorch: gradients, updates, evaluation, and what has to be kept."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from plugins._tuning_checkpoint import Checkpoints
-from plugins._tuning_schedule import Schedule, factor
-from workbench.plugin import (
-    IGNORED,
-    Arrays,
-    Batch,
-    BatchPlan,
-    JobContext,
-    OutOfMemoryError,
-    TokenSet,
-    WorkbenchError,
-    collate,
-    epoch_batches,
-)
+from plugins._model_files import copy_texts
+from plugins._torch_loading import CHANGES_BASE, mixed_precision
+from plugins._torch_loss import token_losses
+from plugins._tuning_backend import Measured, Piece, preference_loss
+from plugins._tuning_params import FinetuneParams
+from workbench.plugin import IGNORED, Arrays
 
-#: The training loss, smoothed over about so many steps, is what divergence is told from.
-_SMOOTHED_STEPS = 20
-#: Times the lowest smoothed loss at which a run has diverged; a spike of one batch stays below.
-_DIVERGED = 3.0
+_WEIGHTS, _OPTIMIZER, _INITIAL = "weights.safetensors", "optimizer.safetensors", "initial"
+#: Tokens on which it is seen whether a model's logits are its output layer's alone.
+_TRIED = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a run goes.
-
-    Attributes:
-        steps: Updates in all.
-        accumulation: Batches of `plan` that make one update.
-        evaluate_every, checkpoint_every: In steps.
-        patience: Evaluations without a better held-out loss before the run ends early; 0 for never.
-    """
-
-    plan: BatchPlan
-    steps: int
-    accumulation: int
-    learning_rate: float
-    schedule: Schedule
-    warmup: int
-    clip: float
-    evaluate_every: int
-    checkpoint_every: int
-    patience: int
-    seed: int
-
-
-@dataclass(slots=True)
-class _Progress:
-    """What changes from step to step, and is kept with every checkpoint."""
-
-    step: int = 0
-    smoothed: float = 0.0
-    lowest: float = math.inf
-    best: float = math.inf
-    waited: int = 0
-    parts: int = 1
-    figures: dict[str, float] = field(default_factory=dict)
-
-
-class Tuning:
-    """One run.
+class TorchBackend:
+    """See `_tuning_backend.Backend`.
 
     Args:
         model: A transformers or PEFT model; what requires a gradient is trained.
-        train, held_out: Numbers of the examples of each side, in `tokens`.
+        source: The folder that it was loaded from.
+        end_tokens: What ends an answer.
+        kept: A folder for what an initialisation that changes the base has to remember.
     """
 
     def __init__(
-        self,
-        job: JobContext,
-        model: Any,
-        optimizer: Any,
-        tokens: TokenSet,
-        train: np.ndarray[Any, Any],
-        held_out: np.ndarray[Any, Any],
-        settings: Settings,
+        self, model: Any, params: FinetuneParams, source: Path, end_tokens: Sequence[int], kept: Path
     ) -> None:
         import torch
 
         self._torch = torch
-        self._job = job
         self._model = model
-        self._optimizer = optimizer
-        self._tokens = tokens
-        self._train = train
-        self._held_out = held_out
-        self._settings = settings
+        self._params = params
+        self._source = source
+        self._ends = list(end_tokens)
         self._device = next(model.parameters()).device
-        self._kept = Checkpoints(job)
-        self._at = _Progress()
+        self._lower = mixed_precision(params)
+        self._weights = [each for each in model.parameters() if each.requires_grad]
+        self._optimizer = _optimizer(self._weights, params, self._device.type)
+        self._head = self._output_layer()
+        self._initial: Path | None = None
+        if params.method != "full" and params.initialisation in CHANGES_BASE:
+            self._initial = kept / _INITIAL
+            for config in model.peft_config.values():
+                config.init_lora_weights = True
+            model.save_pretrained(self._initial, save_embedding_layers=False)
+        model.train()
 
-    def run(self) -> dict[str, float]:
-        """Train to the end, or from the newest checkpoint on; returns the run's figures.
+    @property
+    def trained(self) -> int:
+        return sum(each.numel() for each in self._weights)
 
-        The model holds the best weights afterwards where there is a held-out side, else the last ones.
+    @property
+    def parameters(self) -> int:
+        return sum(each.numel() for each in self._model.parameters())
 
-        Raises:
-            WorkbenchError: The loss is no number any more, or has diverged.
-            OutOfMemoryError: A batch does not fit, even in halves.
-        """
-        self._resume()
-        settings, at = self._settings, self._at
-        if at.step == 0:
-            self._evaluate("before")
-            self._kept.save_last(0, self._model, self._optimizer, self._state())
-        batches = self._batches(at.step)
-        self._job.progress(at.step, settings.steps, unit="steps")
-        while at.step < settings.steps:
-            self._train_step([next(batches) for _ in range(settings.accumulation)])
-            at.step += 1
-            last = at.step == settings.steps
-            if last or at.step % settings.evaluate_every == 0:
-                self._evaluate("after")
-            stops = bool(settings.patience) and at.waited >= settings.patience
-            if last or stops or at.step % settings.checkpoint_every == 0 or self._job.pausing:
-                self._kept.save_last(at.step, self._model, self._optimizer, self._state())
-            self._job.progress(at.step, settings.steps, unit="steps")
-            if stops:
-                self._job.log(f"No better held-out loss in {at.waited} evaluations: ended at step {at.step}.")
-                break
-        self._kept.load_best(self._model)
-        return {**at.figures, "steps": at.step, "held_out_best": at.best}
+    # --- an update ----------------------------------------------------------------------------------
 
-    # --- one update ---------------------------------------------------------------------------------
+    def begin(self, seed: int) -> None:
+        self._torch.manual_seed(seed)
+        self._optimizer.zero_grad(set_to_none=True)
 
-    def _train_step(self, batches: list[Batch]) -> None:
-        settings, at, job = self._settings, self._at, self._job
-        arrays = [collate(self._tokens, batch, settings.plan.longest) for batch in batches]
-        learned = sum(each.learned for each in arrays)
-        rate = settings.learning_rate * factor(at.step, settings.steps, settings.warmup, settings.schedule)
+    def add(self, piece: Piece, divisor: float) -> float:
+        with self._arithmetic():
+            loss = self._loss(piece)[0] / divisor
+        loss.backward()
+        return float(loss.detach())
+
+    def norm(self, clip: float) -> float:
+        return float(self._torch.nn.utils.clip_grad_norm_(self._weights, clip or math.inf))
+
+    def update(self, rate: float) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        loss = self._gradients(arrays, learned)
-        trained = [each for each in self._model.parameters() if each.requires_grad]
-        norm = float(self._torch.nn.utils.clip_grad_norm_(trained, settings.clip or math.inf))
-        self._refuse_divergence(loss, norm)
         self._optimizer.step()
-        real, computed = sum(each.real for each in arrays), sum(each.ids.size for each in arrays)
-        job.throughput(real, unit="tokens")
-        for name, value in (("loss/train", loss), ("learning rate", rate), ("gradient norm", norm)):
-            job.metric(name, value, step=at.step + 1)
-        job.metric("padding", 1 - real / computed, step=at.step + 1)
-
-    def _gradients(self, arrays: list[Arrays], learned: int) -> float:
-        """The mean loss over all learned tokens of the update, with its gradients in place."""
-        while True:
-            # A pure function of seed and step, so that dropout is the same after a kill.
-            self._torch.manual_seed(self._settings.seed * 1_000_003 + self._at.step)
-            self._optimizer.zero_grad(set_to_none=True)
-            try:
-                total = 0.0
-                for each in arrays:
-                    for part in _parts(each, self._at.parts):
-                        loss = self._loss(part) / learned
-                        loss.backward()
-                        total += float(loss.detach())
-                        self._job.check()
-                return total
-            except (self._torch.OutOfMemoryError, MemoryError) as error:
-                self._halve(arrays, error)
-
-    def _halve(self, arrays: list[Arrays], error: BaseException) -> None:
-        """Compute every batch in two halves from now on; the update stays what it was."""
-        rows, width = max((each.ids.shape for each in arrays), key=lambda shape: shape[0] * shape[1])
-        if self._at.parts > 1 or rows < 2:
-            raise OutOfMemoryError(
-                f"A batch of {rows} rows of {width} tokens does not fit into the memory, even in halves.",
-                remedy=f"Train with --set batch_tokens={max(width, rows * width // 4)} and as much more"
-                " accumulation, with shorter rows (max_tokens), or with gradient_checkpointing=true.",
-            ) from error
-        self._at.parts = 2
-        if self._device.type == "cuda":
-            self._torch.cuda.empty_cache()
-        self._job.log(
-            f"A batch of {rows} rows of {width} tokens did not fit: batches are halved and summed from now"
-            " on, so that an update stays the same.",
-            level="warning",
-        )
-
-    def _loss(self, arrays: Arrays) -> Any:
-        """The summed cross-entropy of the learned tokens."""
-        torch, device = self._torch, self._device
-        ids = torch.from_numpy(arrays.ids).to(device)
-        more: dict[str, Any] = {}
-        if arrays.is_packed:
-            allowed = torch.from_numpy(arrays.allowed()).to(device)
-            mask = torch.zeros(allowed.shape, device=device, dtype=self._model.dtype)
-            more["attention_mask"] = mask.masked_fill(~allowed, -torch.inf)[:, None]
-            more["position_ids"] = torch.from_numpy(arrays.positions).to(device)
-        else:
-            more["attention_mask"] = torch.from_numpy((arrays.segments > 0).astype(np.int64)).to(device)
-        hidden = self._model(input_ids=ids, use_cache=False, **more).logits
-        targets = torch.from_numpy(arrays.targets).to(device)
-        # The logits of positions that are not learned are the largest tensor here, and of no use.
-        kept = targets != IGNORED
-        return torch.nn.functional.cross_entropy(hidden[kept].float(), targets[kept], reduction="sum")
-
-    def _refuse_divergence(self, loss: float, norm: float) -> None:
-        at = self._at
-        bad = not math.isfinite(loss) or not math.isfinite(norm)
-        if not bad:
-            share = min(1.0, 1 / _SMOOTHED_STEPS + 1 / (at.step + 1))
-            at.smoothed += share * (loss - at.smoothed)
-            at.lowest = min(at.lowest, at.smoothed)
-        if bad or (at.step > _SMOOTHED_STEPS and at.smoothed > _DIVERGED * at.lowest):
-            what = (
-                "is no number any more"
-                if bad
-                else f"has risen to {at.smoothed / at.lowest:.1f} times its lowest"
-            )
-            raise WorkbenchError(
-                f"The loss {what} at step {at.step + 1}; the checkpoint before it is kept.",
-                remedy=f"Try a third of the learning rate ({self._settings.learning_rate / 3:.1e}), a longer"
-                " warm-up, or clip=1.",
-            )
 
     # --- looking at it ------------------------------------------------------------------------------
 
-    def _evaluate(self, when: str) -> None:
-        if not len(self._held_out):
+    def measure(self, piece: Piece) -> Measured:
+        with self._evaluating():
+            loss, preferred = self._loss(piece)
+            return Measured(float(loss), piece.weight, preferred)
+
+    def log_probabilities(self, arrays: Arrays) -> NDArray[np.float64]:
+        with self._evaluating():
+            found: NDArray[np.float64] = self._rows(arrays).double().cpu().numpy()
+            return found
+
+    def generate(self, prompts: Sequence[Sequence[int]], longest: int) -> list[list[int]]:
+        with self._evaluating():
+            return greedy(self._model, prompts, longest, self._ends)
+
+    # --- what is kept -------------------------------------------------------------------------------
+
+    def save(self, folder: Path, *, optimizer: bool) -> None:
+        from safetensors.torch import save_file
+
+        weights = {
+            name: each.detach().cpu().contiguous()
+            for name, each in self._model.named_parameters()
+            if each.requires_grad
+        }
+        save_file(weights, folder / _WEIGHTS)
+        if optimizer:
+            save_file(_flat(self._optimizer), folder / _OPTIMIZER)
+
+    def load(self, folder: Path, *, optimizer: bool) -> None:
+        from safetensors.torch import load_file
+
+        own = dict(self._model.named_parameters())
+        with self._torch.no_grad():
+            for name, tensor in load_file(folder / _WEIGHTS).items():
+                own[name].copy_(tensor)
+        if optimizer:
+            _restore(self._optimizer, load_file(folder / _OPTIMIZER))
+
+    def publish(self, target: Path) -> None:
+        if self._params.method == "full":
+            self._model.config.use_cache = True
+            kept = getattr(self._torch, str(_stored_type(self._source)), self._torch.float32)
+            self._model.to(kept).save_pretrained(target, safe_serialization=True)
+            copy_texts(self._source, target)
             return
-        at = self._at
-        plan = BatchPlan(tokens=self._settings.plan.tokens, longest=self._settings.plan.longest)
-        lengths = self._tokens.lengths[self._held_out]
-        total, learned = 0.0, 0
-        self._model.eval()
-        with self._torch.inference_mode():
-            for batch in epoch_batches(lengths, plan, 0, 0):
-                arrays = collate(self._tokens, self._named(batch, self._held_out), plan.longest)
-                total += float(self._loss(arrays))
-                learned += arrays.learned
-                self._job.check()
-        self._model.train()
-        loss = total / max(1, learned)
-        self._job.metric("loss/held-out", loss, step=at.step)
-        at.figures[f"held_out_{when}"] = loss
-        at.waited = 0 if loss < at.best else at.waited + 1
-        if loss < at.best:
-            at.best = loss
-            self._kept.save_best(self._model, {"step": at.step, "held_out_loss": loss})
+        initial = str(self._initial) if self._initial is not None else None
+        # Left to itself, PEFT would look for the base on the hub, to see whether its vocabulary grew.
+        self._model.save_pretrained(
+            target, save_embedding_layers=False, path_initial_model_for_weight_conversion=initial
+        )
+        # The card that PEFT writes says nothing that the configuration does not.
+        (target / "README.md").unlink(missing_ok=True)
+        _order(target / "adapter_config.json")
 
-    # --- order and going on -------------------------------------------------------------------------
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        if isinstance(error, MemoryError | self._torch.OutOfMemoryError):
+            return True
+        return "can't allocate memory" in str(error) or "not enough memory" in str(error)
 
-    def _batches(self, done_steps: int) -> Iterator[Batch]:
-        """All batches from a step on, epoch after epoch."""
-        lengths = self._tokens.lengths[self._train]
-        skip, epoch = done_steps * self._settings.accumulation, 0
-        while True:
-            batches = epoch_batches(lengths, self._settings.plan, self._settings.seed, epoch)
-            for batch in batches[skip:]:
-                yield self._named(batch, self._train)
-            skip, epoch = max(0, skip - len(batches)), epoch + 1
+    def free(self) -> None:
+        self._optimizer.zero_grad(set_to_none=True)
+        if self._device.type == "cuda":
+            self._torch.cuda.empty_cache()
+        elif self._device.type == "mps":
+            self._torch.mps.empty_cache()
 
-    @staticmethod
-    def _named(batch: Batch, side: np.ndarray[Any, Any]) -> Batch:
-        return tuple(tuple(int(side[each]) for each in row) for row in batch)
+    def peak_bytes(self) -> int:
+        return int(self._torch.cuda.max_memory_allocated()) if self._device.type == "cuda" else 0
 
-    def _resume(self) -> None:
-        state = self._kept.load_last(self._model, self._optimizer)
-        if state is not None:
-            self._at = _Progress(**{name: state[name] for name in _Progress.__slots__})
-            self._at.lowest, self._at.best = (
-                math.inf if each is None else each for each in (state["lowest"], state["best"])
+    # --- the loss -----------------------------------------------------------------------------------
+
+    def _loss(self, piece: Piece) -> tuple[Any, int]:
+        """The summed loss, and how many pairs prefer the better answer."""
+        if piece.worse is None:
+            return self._losses(piece.arrays)[0].sum(), 0
+        objective, torch = self._params.objective, self._torch
+        better, worse = self._rows(piece.arrays), self._rows(piece.worse)
+        supervised: Any = 0.0
+        if objective == "orpo":
+            better, worse = (
+                each / _learned_in(torch, arrays).to(self._device)
+                for each, arrays in ((better, piece.arrays), (worse, piece.worse))
             )
-            self._job.log(f"Going on from step {self._at.step}.")
+            supervised = -better.sum()
+            better, worse = (each - torch.log1p(-torch.exp(each)) for each in (better, worse))
+        elif piece.reference is not None:
+            reference = torch.from_numpy(piece.reference).to(self._device, better.dtype)
+            better, worse = better - reference[:, 0], worse - reference[:, 1]
+        losses, margins = preference_loss(
+            better,
+            worse,
+            objective=objective,
+            beta=self._params.beta,
+            log_sigmoid=torch.nn.functional.logsigmoid,
+        )
+        return losses.sum() + supervised, int((margins > 0).sum())
 
-    def _state(self) -> dict[str, Any]:
-        """JSON has no infinity: None stands for it."""
-        found = {name: getattr(self._at, name) for name in _Progress.__slots__}
-        for name in ("lowest", "best"):
-            found[name] = found[name] if math.isfinite(found[name]) else None
-        return found
+    def _rows(self, arrays: Arrays) -> Any:
+        """The log-probability of what each row has to predict, shape (rows,)."""
+        losses, rows = self._losses(arrays)
+        found = self._torch.zeros(arrays.ids.shape[0], device=self._device, dtype=losses.dtype)
+        return found.index_add(0, rows, -losses)
+
+    def _losses(self, arrays: Arrays) -> tuple[Any, Any]:
+        """The cross-entropy of each learned token and the row it is in, both of shape (learned tokens,)."""
+        torch = self._torch
+        targets = torch.from_numpy(arrays.targets).to(self._device)
+        # Logits of positions that are not learned would be the largest tensor here, and of no use.
+        kept = targets != IGNORED
+        hidden = self._hidden(arrays)[kept]
+        rows = torch.nonzero(kept)[:, 0]
+        if self._head is not None:
+            weight = self._head.weight
+            return token_losses(hidden, weight.to(hidden.dtype), targets[kept]), rows
+        return torch.nn.functional.cross_entropy(hidden.float(), targets[kept], reduction="none"), rows
+
+    def _hidden(self, arrays: Arrays) -> Any:
+        """What stands before the output layer; the logits where that can't be had apart."""
+        torch = self._torch
+        more: dict[str, Any] = {}
+        if arrays.is_packed:
+            allowed = torch.from_numpy(arrays.allowed()).to(self._device)
+            mask = torch.zeros(allowed.shape, device=self._device, dtype=self._lower or torch.float32)
+            more["attention_mask"] = mask.masked_fill(~allowed, -torch.inf)[:, None]
+            more["position_ids"] = torch.from_numpy(arrays.positions).to(self._device)
+        # Padding stands on the right: a causal model never sees it, and without a mask attention is faster.
+        ids = torch.from_numpy(arrays.ids).to(self._device)
+        if self._head is None:
+            return self._model(input_ids=ids, use_cache=False, **more).logits
+        return self._decoder(input_ids=ids, use_cache=False, **more).last_hidden_state
+
+    def _output_layer(self) -> Any:
+        """The output layer, where logits are nothing but its product with the last hidden state.
+
+        Some models scale or cap their logits, so it is tried out on a few tokens rather than believed.
+        """
+        model = self._model.get_base_model() if hasattr(self._model, "get_base_model") else self._model
+        head = model.get_output_embeddings()
+        decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
+        if type(head) is not self._torch.nn.Linear or head.bias is not None or decoder is None:
+            return None
+        ids = self._torch.arange(_TRIED, device=self._device)[None]
+        with self._evaluating():
+            logits = model(input_ids=ids, use_cache=False).logits
+            try:
+                found = head(decoder(input_ids=ids, use_cache=False).last_hidden_state)
+            except (AttributeError, TypeError, RuntimeError):
+                return None
+        self._decoder = decoder
+        same = found.shape == logits.shape and self._torch.allclose(
+            found.float(), logits.float(), rtol=1e-3, atol=1e-3
+        )
+        return head if same else None
+
+    def _arithmetic(self) -> Any:
+        if self._lower is None:
+            return nullcontext()
+        return self._torch.autocast(self._device.type, dtype=self._lower)
+
+    def _evaluating(self) -> _Evaluating:
+        return _Evaluating(self._torch, self._model, self._arithmetic())
 
 
-def _parts(arrays: Arrays, parts: int) -> Iterator[Arrays]:
-    """The rows of a batch in so many parts."""
-    rows = arrays.ids.shape[0]
-    for part in np.array_split(np.arange(rows), min(parts, rows)):
-        yield Arrays(arrays.ids[part], arrays.targets[part], arrays.positions[part], arrays.segments[part])
+class _Evaluating:
+    """No gradients, no dropout, and the arithmetic of the training."""
+
+    def __init__(self, torch: Any, model: Any, arithmetic: Any) -> None:
+        self._model = model
+        self._contexts = (torch.no_grad(), arithmetic)
+
+    def __enter__(self) -> None:
+        self._model.eval()
+        for each in self._contexts:
+            each.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        for each in reversed(self._contexts):
+            each.__exit__(*error)
+        self._model.train()
+
+
+def greedy(
+    model: Any, prompts: Sequence[Sequence[int]], longest: int, ends: Sequence[int]
+) -> list[list[int]]:
+    """The likeliest tokens after each prompt, an end token left out; prompts are padded on the left."""
+    import torch
+    from transformers import GenerationConfig
+
+    width = max(map(len, prompts))
+    device = next(model.parameters()).device
+    ids = torch.zeros((len(prompts), width), dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, prompt in enumerate(prompts):
+        ids[row, width - len(prompt) :] = torch.tensor(list(prompt))
+        mask[row, width - len(prompt) :] = 1
+    config = GenerationConfig(
+        do_sample=False, max_new_tokens=longest, eos_token_id=list(ends) or None, pad_token_id=0
+    )
+    made = model.generate(input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=config)
+    found = []
+    for row in made[:, width:].tolist():
+        end = next((at for at, token in enumerate(row) if token in ends), len(row))
+        found.append(row[:end])
+    return found
+
+
+def _optimizer(weights: list[Any], params: FinetuneParams, device: str) -> Any:
+    import torch
+
+    match params.optimizer:
+        case "adafactor":
+            return torch.optim.Adafactor(weights, lr=params.learning_rate, weight_decay=params.weight_decay)
+        case "sgd":
+            return torch.optim.SGD(weights, lr=params.learning_rate, weight_decay=params.weight_decay)
+        case "adamw":
+            return torch.optim.AdamW(
+                weights, lr=params.learning_rate, weight_decay=params.weight_decay, fused=device != "mps"
+            )
+
+
+def _learned_in(torch: Any, arrays: Arrays) -> Any:
+    return torch.from_numpy((arrays.targets != IGNORED).sum(axis=1))
+
+
+def _stored_type(folder: Path) -> str:
+    """The type in which a folder's configuration says its weights are stored, for example `bfloat16`."""
+    from transformers import AutoConfig
+
+    found = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return str(found.dtype or "float32").removeprefix("torch.")
+
+
+def _order(config: Path) -> None:
+    """Sort what PEFT keeps in a set, so that the same run writes the same bytes."""
+    found = json.loads(config.read_text(encoding="utf-8"))
+    if isinstance(found.get("target_modules"), list):
+        found["target_modules"].sort()
+    config.write_text(json.dumps(found, indent=2, sort_keys=True), encoding="utf-8")
+
+
+def _flat(optimizer: Any) -> dict[str, Any]:
+    """An optimizer's tensors as one level of names: `0.exp_avg` and so on."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{number}.{name}": value.detach().cpu().contiguous()
+        for number, each in state.items()
+        for name, value in each.items()
+        if hasattr(value, "detach")
+    }
+
+
+def _restore(optimizer: Any, tensors: dict[str, Any]) -> None:
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in tensors.items():
+        number, _, name = key.partition(".")
+        state.setdefault(int(number), {})[name] = value
+    whole = optimizer.state_dict()
+    whole["state"] = state
+    optimizer.load_state_dict(whole)

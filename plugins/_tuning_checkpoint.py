@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from plugins._tuning_backend import Backend
 from workbench.plugin import DiskFullError, JobContext
 
-_WEIGHTS, _OPTIMIZER, _STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+_STATE = "state.json"
 
 
 class Checkpoints:
@@ -22,56 +27,73 @@ class Checkpoints:
         for left in self._folder.glob(".partial-*"):
             shutil.rmtree(left, ignore_errors=True)
 
-    def save_last(self, step: int, model: Any, optimizer: Any, state: dict[str, Any]) -> None:
+    def save_last(self, step: int, backend: Backend, state: dict[str, Any]) -> None:
         """Keep everything that going on needs; what was kept before goes when this is whole.
 
         Raises:
             DiskFullError: There is no room; the checkpoint before is as it was.
         """
         name = f"step-{step:08d}"
-        self._write(name, {_WEIGHTS: trainable(model), _OPTIMIZER: _flat(optimizer)}, {**state, "step": step})
+        self._write(name, backend, state, optimizer=True)
         for old in self._steps():
             if old.name != name:
                 shutil.rmtree(old, ignore_errors=True)
 
-    def save_best(self, model: Any, state: dict[str, Any]) -> None:
-        """Keep the weights with the lowest held-out loss."""
-        self._write("best", {_WEIGHTS: trainable(model)}, state)
+    def save_best(self, backend: Backend, state: dict[str, Any]) -> None:
+        """Keep the weights with the lowest held-out loss.
 
-    def load_last(self, model: Any, optimizer: Any) -> dict[str, Any] | None:
+        Raises:
+            DiskFullError: There is no room; what was the best before is as it was.
+        """
+        self._write("best", backend, state, optimizer=False)
+
+    def load_last(self, backend: Backend) -> dict[str, Any] | None:
         """Put the newest checkpoint's tensors into place, and return its state; None where there is none."""
-        from safetensors.torch import load_file
-
         steps = self._steps()
         if not steps:
             return None
-        _put(model, load_file(steps[-1] / _WEIGHTS))
-        _restore(optimizer, load_file(steps[-1] / _OPTIMIZER))
+        backend.load(steps[-1], optimizer=True)
         state: dict[str, Any] = json.loads((steps[-1] / _STATE).read_text(encoding="utf-8"))
         return state
 
-    def load_best(self, model: Any) -> bool:
+    def load_best(self, backend: Backend) -> bool:
         """Put the best weights into place; false where none were kept."""
-        from safetensors.torch import load_file
+        folder = self._folder / "best"
+        if (folder / _STATE).is_file():
+            backend.load(folder, optimizer=False)
+            return True
+        return False
 
-        path = self._folder / "best" / _WEIGHTS
-        if path.is_file():
-            _put(model, load_file(path))
-        return path.is_file()
+    def keep_array(self, name: str, array: NDArray[np.float64]) -> None:
+        """Keep figures that are computed once.
+
+        Raises:
+            DiskFullError: There is no room.
+        """
+        partial = self._folder / f".partial-{name}"
+        try:
+            with partial.open("wb") as file:
+                np.save(file, array, allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self._folder / name)
+        except OSError as error:
+            raise self._explained(error) from error
+
+    def array(self, name: str) -> NDArray[np.float64] | None:
+        """Figures that were kept; None where there are none."""
+        path = self._folder / name
+        return np.load(path, allow_pickle=False) if path.is_file() else None
 
     def _steps(self) -> list[Path]:
         return sorted(each for each in self._folder.glob("step-*") if (each / _STATE).is_file())
 
-    def _write(self, name: str, tensors: dict[str, dict[str, Any]], state: dict[str, Any]) -> None:
-        from safetensors import SafetensorError
-        from safetensors.torch import save_file
-
+    def _write(self, name: str, backend: Backend, state: dict[str, Any], *, optimizer: bool) -> None:
         partial = self._folder / f".partial-{name}"
         shutil.rmtree(partial, ignore_errors=True)
         try:
             partial.mkdir()
-            for file, found in tensors.items():
-                save_file(found, partial / file)
+            backend.save(partial, optimizer=optimizer)
             (partial / _STATE).write_text(json.dumps(state), encoding="utf-8")
             for written in partial.iterdir():
                 with written.open("rb+") as opened:
@@ -82,46 +104,11 @@ class Checkpoints:
                 target.rename(old)
             partial.rename(target)
             shutil.rmtree(old, ignore_errors=True)
-        except (OSError, SafetensorError) as error:
+        except Exception as error:
             shutil.rmtree(partial, ignore_errors=True)
-            if getattr(error, "errno", None) == 28 or "No space left" in str(error):
-                raise DiskFullError(self._folder) from error
-            raise
+            raise self._explained(error) from error
 
-
-def trainable(model: Any) -> dict[str, Any]:
-    """The weights that are trained, by name, as contiguous tensors on the CPU."""
-    return {
-        name: each.detach().cpu().contiguous()
-        for name, each in model.named_parameters()
-        if each.requires_grad
-    }
-
-
-def _put(model: Any, tensors: dict[str, Any]) -> None:
-    import torch
-
-    own = dict(model.named_parameters())
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            own[name].copy_(tensor)
-
-
-def _flat(optimizer: Any) -> dict[str, Any]:
-    """An optimizer's tensors as one level of names: `0.exp_avg` and so on."""
-    state = optimizer.state_dict()["state"]
-    return {
-        f"{number}.{name}": value.detach().cpu().contiguous()
-        for number, each in state.items()
-        for name, value in each.items()
-    }
-
-
-def _restore(optimizer: Any, tensors: dict[str, Any]) -> None:
-    state: dict[int, dict[str, Any]] = {}
-    for key, value in tensors.items():
-        number, _, name = key.partition(".")
-        state.setdefault(int(number), {})[name] = value
-    whole = optimizer.state_dict()
-    whole["state"] = state
-    optimizer.load_state_dict(whole)
+    def _explained(self, error: Exception) -> Exception:
+        """safetensors reports a full disk as an error of its own, with the system's words."""
+        full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
+        return DiskFullError(self._folder) if full else error

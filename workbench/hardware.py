@@ -70,6 +70,17 @@ class Reading:
     gpus: tuple[GpuReading, ...]
 
 
+def peak_resident_bytes() -> int:
+    """The most memory that this process ever held at once."""
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    # Linux counts in kilobytes, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
 @cache
 def machine() -> Machine:
     """What this machine has; looked up once per process (some milliseconds)."""

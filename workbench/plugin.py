@@ -28,6 +28,10 @@ from workbench.conditions import Condition, fact, setting
 from workbench.data.batches import Batch, epoch_batches
 from workbench.data.batches import Plan as BatchPlan
 from workbench.data.collate import IGNORED, Arrays, collate
+from workbench.data.errors import DataError
+from workbench.data.layout import mapped as data_layout
+from workbench.data.sides import Side, SideChoices, Sides, open_sides
+from workbench.data.texts import PromptTexts
 from workbench.data.token_set import TokenSet
 from workbench.data.tokenizing import Recipe, token_set
 from workbench.engines.base import Engine
@@ -46,6 +50,7 @@ from workbench.errors import (
     UnsafeModelError,
     WorkbenchError,
 )
+from workbench.hardware import peak_resident_bytes
 from workbench.model import Model, ModelFacts, ModelFormat, TensorGroup
 from workbench.params import Choice, FieldSpec, Param, Params, Search, fields_of
 
@@ -68,6 +73,7 @@ __all__ = [
     "Choice",
     "Condition",
     "Constraint",
+    "DataError",
     "Delta",
     "DiskFullError",
     "Engine",
@@ -91,20 +97,27 @@ __all__ = [
     "ParameterError",
     "Params",
     "PluginError",
+    "PromptTexts",
     "Recipe",
     "Request",
     "Sampling",
     "Search",
+    "Side",
+    "SideChoices",
+    "Sides",
     "Started",
     "TensorGroup",
     "TokenSet",
     "UnsafeModelError",
     "WorkbenchError",
     "collate",
+    "data_layout",
     "epoch_batches",
     "fact",
     "open_engine",
+    "open_sides",
     "operation",
+    "peak_resident_bytes",
     "setting",
     "token_set",
 ]
@@ -153,8 +166,14 @@ class JobContext(Protocol):
     def metric(self, name: str, value: float, *, step: int | None = None, unit: str = "") -> None:
         """Report one figure of a series, for example `metric("kl", 0.04, step=3)`."""
 
+    def sample(self, prompt: str, text: str, *, step: int, expected: str = "") -> None:
+        """Report what a model in training answered at a step, and what would have been right."""
+
     def throughput(self, amount: float, *, unit: str) -> None:
-        """Count work that was just done; the sampler turns it into `unit` per second, twice a second."""
+        """Count work that was just done; the sampler turns it into `unit` per second, twice a second.
+
+        The unit that is counted first is the job's throughput; others are shown beside it.
+        """
 
     def log(self, text: str, *, level: Literal["info", "warning", "error"] = "info") -> None:
         """Write one line to the job's log."""

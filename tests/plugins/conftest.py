@@ -54,8 +54,9 @@ def run_plugin(tmp_path: Path) -> Callable[..., Ran]:
         (folder / "job.py").write_text(render(spec), encoding="utf-8")
         words = ["--job-dir", str(folder), "--model", str(model)]
         for name, value in params.items():
-            if isinstance(value, Path | str) and Path(value).is_absolute():
-                words += ["--set", f"{name}={value}"]
+            named = value if isinstance(value, list) else [value]
+            if named and all(isinstance(each, Path | str) and Path(each).is_absolute() for each in named):
+                words += ["--set", f"{name}={','.join(map(str, named))}"]
         with (folder / "log.txt").open("wb") as log:
             code = subprocess.call(
                 [sys.executable, folder / "job.py", *words], cwd=folder, stdout=log, stderr=subprocess.STDOUT

@@ -43,8 +43,8 @@ class Quantity:
 
 
 def throughput(series: Iterable[tuple[str, str]]) -> Quantity:
-    """The speed of the work, from pairs of name and unit."""
-    found = [(name, unit) for name, unit in series if name == "throughput"]
+    """The speed of the work, from pairs of name and unit; `throughput` first, and `throughput/…` beside it."""
+    found = sorted((name, unit) for name, unit in series if name.partition("/")[0] == "throughput")
     unit = found[0][1] if found else ""
     return Quantity("Throughput", unit, _curves(found, filled=False), own=False)
 
@@ -59,7 +59,7 @@ def others(series: Iterable[tuple[str, str]]) -> tuple[Quantity, ...]:
     """Everything else: what the operation reported first; `loss/train` and `loss/test` in one plot."""
     groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name, unit in series:
-        if name == "throughput" or is_memory(name, unit):
+        if name.partition("/")[0] == "throughput" or is_memory(name, unit):
             continue
         groups.setdefault((name.partition("/")[0], unit), []).append((name, unit))
     made = [

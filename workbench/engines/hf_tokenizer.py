@@ -88,6 +88,11 @@ class HfTokenizer:
     def is_special(self, token: int) -> bool:
         return token in self._special
 
+    @property
+    def added_texts(self) -> tuple[str, ...]:
+        """The texts of the special tokens, as templates write them."""
+        return tuple(self._added[each] for each in sorted(self._special))
+
     def _begins(self) -> bool:
         """Whether the tokenizer itself would put the begin-of-text token before a text."""
         return self._own.bos_token_id in self._own.encode("a", add_special_tokens=True)

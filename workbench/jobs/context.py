@@ -13,7 +13,7 @@ from typing import Any, Literal, NoReturn, TypeVar
 
 from workbench.errors import DiskFullError, JobCancelled, JobPaused
 from workbench.hardware import physical_cores
-from workbench.jobs.events import Log, Metric, Progress, now
+from workbench.jobs.events import Log, Metric, Progress, Sample, now
 from workbench.jobs.sink import EventSink
 from workbench.jobs.stop_requests import Requests
 
@@ -114,6 +114,9 @@ class WorkerContext:
 
     def metric(self, name: str, value: float, *, step: int | None = None, unit: str = "") -> None:
         self._sink.emit(Metric(now(), name, float(value), step, unit))
+
+    def sample(self, prompt: str, text: str, *, step: int, expected: str = "") -> None:
+        self._sink.emit(Sample(now(), step, prompt, text, expected))
 
     def throughput(self, amount: float, *, unit: str) -> None:
         with self._lock:

@@ -54,6 +54,16 @@ class Metric(msgspec.Struct, frozen=True, tag="metric", tag_field="kind", omit_d
     unit: str = ""
 
 
+class Sample(msgspec.Struct, frozen=True, tag="sample", tag_field="kind", omit_defaults=True):
+    """What a model that is being trained answered to a prompt, so that a person watches it learn."""
+
+    t: float
+    step: int
+    prompt: str
+    text: str
+    expected: str = ""
+
+
 class Log(msgspec.Struct, frozen=True, tag="log", tag_field="kind", omit_defaults=True):
     """A line that a person may want to read."""
 
@@ -84,7 +94,7 @@ class Error(msgspec.Struct, frozen=True, tag="error", tag_field="kind", omit_def
     details: str = ""
 
 
-Event = Spec | State | Progress | Metric | Log | Artifact | Error
+Event = Spec | State | Progress | Metric | Sample | Log | Artifact | Error
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Event)

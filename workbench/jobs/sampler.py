@@ -84,8 +84,9 @@ class Sampler:
         resident, cpu_seconds, pids = self._tree()
         self._emit(Metric(t, "rss_bytes", resident, unit="B"))
         self._emit(Metric(t, "cpu_percent", round(100 * cpu_seconds / elapsed, 1), unit="%"))
-        for unit, amount in self._take_amounts().items():
-            self._emit(Metric(t, "throughput", amount / elapsed, unit=f"{unit}/s"))
+        for place, (unit, amount) in enumerate(self._take_amounts().items()):
+            name = f"throughput/{unit}" if place else "throughput"
+            self._emit(Metric(t, name, amount / elapsed, unit=f"{unit}/s"))
         self._gpus(t, pids)
         self._metal(t)
 

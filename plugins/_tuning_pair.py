@@ -1,0 +1,30 @@
+"""What a proof asks of a base and the model that was made from it, both loaded from their files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.plugin import Arrays
+
+
+class Pair(Protocol):
+    """Two models for evaluation: the base as it was, and the published result.
+
+    `tuned` says which of the two is asked.
+    """
+
+    def loss(self, arrays: Arrays, *, tuned: bool) -> float:
+        """The summed cross-entropy of the learned tokens."""
+
+    def generate(self, prompts: Sequence[Sequence[int]], longest: int, *, tuned: bool) -> list[list[int]]:
+        """The likeliest tokens after each prompt (greedy), up to an end token, which is left out."""
+
+    def log_probabilities(self, ids: NDArray[np.int64], *, tuned: bool) -> NDArray[np.float32]:
+        """Of every next token at every position; from shape (rows, width) to (rows, width, vocabulary)."""
+
+    def close(self) -> None:
+        """Give the memory back."""

@@ -1,0 +1,199 @@
+"""A whole fine-tuning, from files of examples to a result with its figures, on any backend."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from plugins._tuning_backend import Backend
+from plugins._tuning_loop import Progress, Settings, Tuning
+from plugins._tuning_params import FinetuneParams
+from plugins._tuning_samples import Samples
+from workbench.plugin import (
+    BatchPlan,
+    JobContext,
+    Model,
+    ParameterError,
+    PromptTexts,
+    Recipe,
+    SideChoices,
+    Sides,
+    data_layout,
+    epoch_batches,
+    open_sides,
+    peak_resident_bytes,
+)
+
+TUNING, PROOF = "tuning.json", "proof.json"
+
+
+class MakeBackend(Protocol):
+    """Loads the model for training."""
+
+    def __call__(self, *, end_tokens: tuple[int, ...]) -> Backend: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What a proof needs: the published result beside its base, and what it was taught with."""
+
+    result: Path
+    model: Model
+    sides: Sides
+    texts: PromptTexts
+    progress: Progress
+
+
+def tune(
+    job: JobContext,
+    model: Model,
+    params: FinetuneParams,
+    make: MakeBackend,
+    *,
+    name: str,
+    prove: Callable[[Tuned], dict[str, Any]],
+    check: Callable[[Backend, Sides, Settings], None] = lambda _backend, _sides, _settings: None,
+) -> Path:
+    """Fine-tune, publish and prove.
+
+    Args:
+        make: Loads the model. What it made is gone again before the proof.
+        name: The backend's, for the figures.
+        prove: Compares the published result with its base.
+        check: Called before the first step; raises where the model can't be trained as it was asked for.
+    """
+    sides = _sides(job, model, params)
+    texts = PromptTexts(model.path)
+    settings = _settings(job, params, sides)
+    job.log(f"{settings.steps} updates.")
+    backend = make(end_tokens=tuple(texts.end_tokens))
+    job.log(f"{backend.trained} of {backend.parameters} weights are trained.")
+    check(backend, sides, settings)
+    samples = Samples(job, texts, params.sample_prompts, (sides.held_out, sides.train))
+    progress = Tuning(job, backend, sides, settings, samples).run()
+    result = job.out / job.output_name
+    backend.publish(result)
+    peak = backend.peak_bytes() or peak_resident_bytes()
+    figures = _figures(progress, params, name, peak, backend.trained)
+    (result / TUNING).write_text(json.dumps(figures, indent=2), encoding="utf-8")
+    if "held_out_before" in figures:
+        job.log(
+            f"Held-out loss: {figures['held_out_before']:.4f} before, {figures['held_out_best']:.4f} after."
+        )
+    del backend
+    if params.proof:
+        proof = prove(Tuned(result, model, sides, texts, progress))
+        (result / PROOF).write_text(json.dumps(proof, indent=2, ensure_ascii=False), encoding="utf-8")
+    return result
+
+
+def _sides(job: JobContext, model: Model, params: FinetuneParams) -> Sides:
+    layout = None if params.layout == "auto" else data_layout(params.layout, params.fields)
+    recipe = Recipe(
+        files=_absolute(params.data), tokenizer=str(model.path), layout=layout, trained=params.trained
+    )
+    choices = SideChoices(
+        weights=_weights(params),
+        held_out=params.held_out,
+        held_out_files=_absolute(params.held_out_data),
+        bad_rows=params.bad_rows,
+        long_rows=params.long_rows,
+        longest=params.max_tokens,
+    )
+    found = open_sides(
+        recipe,
+        choices,
+        job.cache / "tokens",
+        processes=job.threads,
+        progress=lambda done, total: job.progress(done, total, unit="bytes", label="tokenizing"),
+    )
+    pairs = found.train.tokens.meta.pairs
+    if pairs and params.objective == "supervised":
+        raise ParameterError(
+            "objective", "The data has preference pairs; they are learned with objective=dpo or orpo."
+        )
+    if not pairs and params.objective != "supervised":
+        raise ParameterError(
+            "objective", f"{params.objective.upper()} needs preference pairs (prompt, chosen, rejected)."
+        )
+    for line in found.lines:
+        job.log(line)
+    return found
+
+
+def _absolute(files: list[Path]) -> tuple[str, ...]:
+    return tuple(str(each.expanduser().resolve()) for each in files)
+
+
+def _weights(params: FinetuneParams) -> tuple[float, ...]:
+    try:
+        return tuple(float(each) for each in params.weights)
+    except ValueError:
+        raise ParameterError("weights", "Weights are numbers, one for each file of data.") from None
+
+
+def _settings(job: JobContext, params: FinetuneParams, sides: Sides) -> Settings:
+    side = sides.train
+    pairs = side.tokens.meta.pairs
+    if pairs and params.batching == "packed":
+        raise ParameterError("batching", "Preference pairs can't be packed.", remedy="Choose buckets.")
+    # Both answers of a preference are computed at once.
+    tokens = params.batch_tokens // (2 if pairs else 1)
+    plan = BatchPlan(
+        batching=params.batching,
+        tokens=max(tokens, params.max_tokens) if params.batching == "packed" else tokens,
+        longest=params.max_tokens,
+    )
+    per_epoch = len(epoch_batches(side.lengths, plan, job.seed, 0, side.weights)) / params.accumulation
+    steps = params.steps or max(1, round(params.epochs * per_epoch))
+    return Settings(
+        plan=plan,
+        steps=steps,
+        accumulation=params.accumulation,
+        learning_rate=params.learning_rate,
+        schedule=params.schedule,
+        warmup=round(params.warmup * steps),
+        clip=params.clip,
+        evaluate_every=params.evaluate_every or max(1, math.ceil(steps / 10)),
+        checkpoint_every=params.checkpoint_every,
+        patience=params.patience,
+        seed=job.seed,
+        objective=params.objective,
+    )
+
+
+def _figures(
+    progress: Progress, params: FinetuneParams, backend: str, peak_bytes: int, trained: int
+) -> dict[str, Any]:
+    figures: dict[str, Any] = {
+        "schema": 1,
+        "backend": backend,
+        "method": params.method,
+        "objective": params.objective,
+        "steps": progress.step,
+        "tokens": progress.tokens,
+        "seconds": round(progress.seconds, 3),
+        "peak_bytes": peak_bytes,
+        "trained_parameters": trained,
+        **progress.figures,
+    }
+    if math.isfinite(progress.best):
+        figures["held_out_best"] = progress.best
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def conditions(job: JobContext, tuned: Tuned, versions: dict[str, str]) -> dict[str, Any]:
+    """Under what a proof was made."""
+    return {
+        "seed": job.seed,
+        "threads": job.threads,
+        "base": tuned.model.name,
+        "base_sha256": tuned.model.sha256,
+        "data": [each.meta.key for each in tuned.sides.token_sets],
+        "files": [name for each in tuned.sides.token_sets for name in each.meta.files],
+        "versions": versions,
+    }
