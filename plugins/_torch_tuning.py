@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -269,9 +269,17 @@ class _Evaluating:
 
 
 def greedy(
-    model: Any, prompts: Sequence[Sequence[int]], longest: int, ends: Sequence[int]
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    longest: int,
+    ends: Sequence[int],
+    check: Callable[[], None] = lambda: None,
 ) -> list[list[int]]:
-    """The likeliest tokens after each prompt, an end token left out; prompts are padded on the left."""
+    """The likeliest tokens after each prompt, an end token left out; prompts are padded on the left.
+
+    Args:
+        check: Called after every token; what it raises ends the answers.
+    """
     import torch
     from transformers import GenerationConfig
 
@@ -285,7 +293,17 @@ def greedy(
     config = GenerationConfig(
         do_sample=False, max_new_tokens=longest, eos_token_id=list(ends) or None, pad_token_id=0
     )
-    made = model.generate(input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=config)
+
+    def checked(made: Any, _scores: Any, **_more: Any) -> Any:
+        check()
+        return torch.zeros(len(made), dtype=torch.bool, device=made.device)
+
+    made = model.generate(
+        input_ids=ids.to(device),
+        attention_mask=mask.to(device),
+        generation_config=config,
+        stopping_criteria=[checked],
+    )
     found = []
     for row in made[:, width:].tolist():
         end = next((at for at, token in enumerate(row) if token in ends), len(row))

@@ -14,11 +14,11 @@ from workbench.plugin import Arrays
 class Pair(Protocol):
     """Two models for evaluation: the base as it was, and the published result.
 
-    `tuned` says which of the two is asked.
+    `tuned` says which of the two is asked. Where the memory is full, each call raises an `OutOfMemoryError`.
     """
 
-    def loss(self, arrays: Arrays, *, tuned: bool) -> float:
-        """The summed cross-entropy of the learned tokens."""
+    def losses(self, arrays: Arrays, *, tuned: bool) -> NDArray[np.float64]:
+        """The cross-entropy of the learned tokens, summed over each row, shape (rows,)."""
 
     def generate(self, prompts: Sequence[Sequence[int]], longest: int, *, tuned: bool) -> list[list[int]]:
         """The likeliest tokens after each prompt (greedy), up to an end token, which is left out."""

@@ -60,7 +60,7 @@ def finetune_torch(job: JobContext, model: Model, params: FinetuneTorchParams) -
         from plugins._torch_pair import TorchPair
         from plugins._tuning_proof import prove
 
-        return prove(job, tuned, TorchPair(tuned, params), conditions(job, tuned, versions))
+        return prove(job, tuned, TorchPair(tuned, params, job.check), conditions(job, tuned, versions))
 
     return tune(
         job,

@@ -1,0 +1,118 @@
+"""A base and what was made from it, loaded from their files by PyTorch, for evaluation alone."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plugins._adapter_folder import WEIGHTS
+from plugins._torch_loading import load_base
+from plugins._torch_tuning import greedy
+from plugins._tuning_params import FinetuneParams
+from plugins._tuning_run import Tuned
+from workbench.plugin import IGNORED, Arrays, ModelFileError, OutOfMemoryError
+
+
+class TorchPair:
+    """See `_tuning_pair.Pair`.
+
+    An adapter is switched off and on over one base, which is held as the training held it: in 4 bits with
+    method=qlora. With method=full there are two models. Both are loaded at the first question.
+
+    Args:
+        check: Called between the tokens of answers; what it raises ends them.
+    """
+
+    def __init__(
+        self, tuned: Tuned, params: FinetuneParams, check: Callable[[], None] = lambda: None
+    ) -> None:
+        self._tuned = tuned
+        self._params = params
+        self._check = check
+        self._models: tuple[Any, Any] | None = None
+
+    def losses(self, arrays: Arrays, *, tuned: bool) -> NDArray[np.float64]:
+        import torch
+
+        with self._asked(tuned) as model:
+            targets = torch.from_numpy(arrays.targets).to(model.device)
+            kept = targets != IGNORED
+            # Padding stands on the right, where a causal model never sees it.
+            ids = torch.from_numpy(arrays.ids).to(model.device)
+            logits = model(input_ids=ids, use_cache=False).logits[kept].float()
+            losses = torch.nn.functional.cross_entropy(logits, targets[kept], reduction="none").double()
+            rows = torch.nonzero(kept)[:, 0]
+            found = torch.zeros(len(ids), dtype=torch.float64).index_add(0, rows.cpu(), losses.cpu())
+            summed: NDArray[np.float64] = found.numpy()
+            return summed
+
+    def generate(self, prompts: Sequence[Sequence[int]], longest: int, *, tuned: bool) -> list[list[int]]:
+        with self._asked(tuned) as model:
+            return greedy(model, prompts, longest, list(self._tuned.texts.end_tokens), self._check)
+
+    def log_probabilities(self, ids: NDArray[np.int64], *, tuned: bool) -> NDArray[np.float32]:
+        import torch
+
+        with self._asked(tuned) as model:
+            logits = model(input_ids=torch.from_numpy(ids).to(model.device), use_cache=False).logits
+            found: NDArray[np.float32] = logits.float().log_softmax(-1).cpu().numpy()
+            return found
+
+    def close(self) -> None:
+        import torch
+
+        self._models = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        elif torch.backends.mps.is_available():
+            torch.mps.empty_cache()
+
+    @contextmanager
+    def _asked(self, tuned: bool) -> Iterator[Any]:
+        """The model that is meant, without gradients and dropout."""
+        import torch
+
+        try:
+            if self._models is None:
+                self._models = self._load()
+            base, made = self._models
+            one = base is made
+            switched_off = made.disable_adapter() if one and not tuned else nullcontext()
+            with torch.inference_mode(), switched_off:
+                yield made if tuned else base
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise OutOfMemoryError(
+                "The base and its result don't fit into the memory for a comparison.",
+                remedy="The result itself is whole; compare it on a machine with more memory.",
+                details=str(error),
+            ) from error
+
+    def _load(self) -> tuple[Any, Any]:
+        """The base and the result; the same object twice where an adapter can be switched off."""
+        base = load_base(self._tuned.model.path, self._params).eval()
+        result = self._tuned.result
+        if self._params.method == "full":
+            return base, load_base(result, self._params).eval()
+        import peft
+
+        # Left to itself, PEFT would take a pickle where there is no safetensors file.
+        if not (result / WEIGHTS).is_file():
+            raise ModelFileError(result, f"there is no {WEIGHTS} in it.")
+        made = peft.PeftModel.from_pretrained(base, result, local_files_only=True).eval()
+        return made, made
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return "can't allocate memory" in str(error) or "not enough memory" in str(error)
