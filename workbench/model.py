@@ -19,6 +19,8 @@ FORMAT_TITLES: dict[ModelFormat, str] = {
 #: In what form an adapter lies on disk: PEFT's folder, llama.cpp's file, or mlx-lm's folder.
 AdapterContainer = Literal["peft", "gguf", "mlx"]
 
+CONTAINER_TITLES: dict[AdapterContainer, str] = {"peft": "PEFT", "gguf": "GGUF", "mlx": "mlx-lm"}
+
 
 class TensorGroup(BaseModel):
     """The tensors of one role (attention, feed-forward, embeddings, …) that are stored in one type.

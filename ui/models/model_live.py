@@ -83,7 +83,8 @@ class ModelLive(QObject):
 
     def _look_up(self, record: ModelRecord) -> None:
         missing = not record.path.exists()
-        fit = None if missing else self._fit_of(record)
+        # An adapter is loaded beside its base, and needs next to nothing of its own.
+        fit = None if missing or record.format == "adapter" else self._fit_of(record)
         self._known.add(record.id)
         if (missing, fit) != (self._missing.get(record.id), self._fits.get(record.id)):
             self._missing[record.id] = missing

@@ -8,7 +8,19 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from ui.widgets.model_words import added_line, fit_line, gain_line, search_text, short_name, size_line, spoken
+from ui.widgets.model_words import (
+    Tone,
+    added_line,
+    beside_base,
+    fit_line,
+    gain_line,
+    search_text,
+    short_name,
+    size_line,
+    size_ratio,
+    spoken,
+)
+from ui.widgets.tuning_words import tuning_line
 from workbench.library.fit import FitEstimate
 from workbench.library.lineage import Branch, tree
 from workbench.library.records import ModelRecord
@@ -193,6 +205,10 @@ class ModelTree(QAbstractTableModel):
     def fit(self, record: ModelRecord) -> FitEstimate | None:
         return self._fit(record)
 
+    def fit_words(self, record: ModelRecord) -> tuple[str, Tone]:
+        """Whether it fits here, in words, and their tone."""
+        return beside_base() if record.format == "adapter" else fit_line(self._fit(record))
+
     def missing(self, record: ModelRecord) -> bool:
         return self._missing(record)
 
@@ -231,7 +247,8 @@ class ModelTree(QAbstractTableModel):
         if role == Qt.ItemDataRole.EditRole:
             return record.name
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{record.name}\n{record.path}"
+            gained = [tuning_line(record.tuning)] if record.tuning is not None else []
+            return "\n".join([record.name, *gained, str(record.path)])
         if role == Qt.ItemDataRole.AccessibleTextRole:
             if index.column() != Column.NAME:
                 return f"{TITLES[Column(index.column())]}: {self._text(record, Column(index.column()))}"
@@ -257,7 +274,7 @@ class ModelTree(QAbstractTableModel):
             case Column.GAIN:
                 return gain_line(record, self.parent_record(record))
             case Column.FITS:
-                return "missing" if self._missing(record) else fit_line(self._fit(record))[0]
+                return "missing" if self._missing(record) else self.fit_words(record)[0]
             case Column.ADDED:
                 return added_line(record)
 
@@ -324,4 +341,5 @@ class ModelTree(QAbstractTableModel):
 
     def _gain_key(self, record: ModelRecord) -> float:
         parent = self.parent_record(record)
-        return record.size_bytes / parent.size_bytes if parent and parent.size_bytes else 1.0
+        share = size_ratio(record, parent)
+        return 1.0 if share is None or record.tuning is not None else share

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from ui.context import AppContext
 from ui.engine_process import EngineProcess
+from ui.panels.chat.chosen import Chosen, models_first, resolver
 from ui.panels.chat.composer import Composer
 from ui.panels.chat.header import ChatHeader
 from ui.panels.chat.history import History
@@ -65,7 +66,8 @@ class ChatPage(QWidget):
         self._conversations = Conversations(context.session.store)
         self._conversation_id: str | None = None
         self._turns: list[Turn] = []
-        self._record: ModelRecord | None = None
+        self._resolve = resolver(context.session.library)
+        self._chosen: Chosen | None = None
         self._report: LoadReport | None = None
         self._peak_bytes = 0
         self._growing: MessageView | None = None
@@ -89,23 +91,38 @@ class ChatPage(QWidget):
         self.header.set_records(records)
         self.side_by_side.set_records(records)
         if records and self.header.chooser.current_id() is None:
-            self.header.chooser.choose(records[0].id)
+            self.header.chooser.choose(models_first(records)[0].id)
+        elif self._chosen is not None and all(each.id != self._chosen.base.id for each in records):
+            # The base of the chosen adapter was removed.
+            self._model_chosen(self._chosen.record.id)
         elif self._record is not None:
             self.settings.set_model(self._record, records)
         self.history.refresh()
         self._show_stack()
 
     def open(self, argument: object) -> None:
-        """Choose a model by its id, and begin a conversation with it."""
+        """Choose a model or an adapter by its id, and begin a conversation with it.
+
+        `("side-by-side", ID, ID)` puts two or more beside each other.
+        """
         if self._stale:
             self.refresh()
         if isinstance(argument, str):
+            self.header.side_by_side.setChecked(False)
             self.header.chooser.choose(argument)
             self.new_conversation()
+        elif isinstance(argument, tuple) and argument[:1] == ("side-by-side",):
+            self.header.side_by_side.setChecked(True)
+            self.side_by_side.choose([id for id in argument[1:] if isinstance(id, str)])
 
     def actions(self) -> list[QAction]:  # type: ignore[override]
         """What the palette and the shortcuts sheet offer of this page."""
         return list(self._actions)
+
+    @property
+    def _record(self) -> ModelRecord | None:
+        """What is loaded, or would be: the chosen model, or the base of the chosen adapter."""
+        return self._chosen.base if self._chosen is not None else None
 
     @property
     def rests(self) -> bool:
@@ -118,12 +135,12 @@ class ChatPage(QWidget):
 
     def load(self) -> None:
         """Load the chosen model as the settings say."""
-        if self._record is None:
+        if self._chosen is None:
             return
         self._unload()
         self.transcript.clear_errors()
-        options = self.settings.load_options(self._record)
-        self.talk.model_name = f"{self._record.name}"
+        options = self.settings.load_options(self._chosen.base)
+        self.talk.model_name = self._chosen.record.name
         self.live.clear()
         self.live.guessing.setVisible(options.draft is not None)
         self.header.show_loading(0.0)
@@ -159,7 +176,7 @@ class ChatPage(QWidget):
             return
         if self._conversation_id is None:
             made = self._conversations.create(
-                model_id=self._record.id if self._record else None, system=self.settings.system()
+                model_id=self._chosen.record.id if self._chosen else None, system=self.settings.system()
             )
             self._conversation_id = made.id
         id = self._conversation_id
@@ -298,15 +315,23 @@ class ChatPage(QWidget):
 
     def _model_chosen(self, id: str) -> None:
         try:
-            record = self._session.library.get(id)
+            chosen = self._resolve(self._session.library.get(id))
         except WorkbenchError as error:
-            self._report_error(error)
-            return
-        if self._record is not None and record.id != self._record.id:
             self._unload()
-        self._record = record
-        self.serve.set_model(record)
-        self.settings.set_model(record, self._session.library.list())
+            self._chosen = None
+            self.serve.set_model(None)
+            self.settings.adapters.set_chosen(None)
+            self.header.show_idle(str(error))
+            self._report_error(error)
+            self._show_state()
+            return
+        if self._chosen is not None and chosen.record.id != self._chosen.record.id:
+            self._unload()
+        self._chosen = chosen
+        self.header.show_idle(f"answers through {chosen.base.name}" if chosen.adapter else "")
+        self.serve.set_model(chosen.record)
+        self.settings.set_model(chosen.base, self._session.library.list())
+        self.settings.adapters.set_chosen(chosen.adapter)
         self._show_state()
 
     def _system_changed(self, text: str) -> None:
@@ -394,7 +419,7 @@ class ChatPage(QWidget):
         self.live = LivePlots(self._context.theme)
         self.serve = ServePanel(self._session.home)
         self.side_by_side = SideBySide(
-            self._context.theme, self.settings, presets, Votes(self._session.store)
+            self._context.theme, self.settings, presets, self._resolve, Votes(self._session.store)
         )
         self._talking = self.transcript
         self._beginning = self._make_beginning()

@@ -48,6 +48,17 @@ from workbench.library.records import Added, ModelRecord
 from workbench.model import ModelFacts
 
 _DETAIL_WIDTH = 380
+#: What the menu of a row and the palette offer beside the panel's buttons.
+_ROW_ACTIONS = {
+    "optimize": "Optimize the model",
+    "chat": "Chat with the model",
+    "finetune": "Fine-tune the model",
+    "compare": "Ask the adapter beside its base",
+    "merge": "Merge the adapter into its base",
+    "to-gguf": "Convert the adapter to GGUF",
+    "rename": "Rename the model",
+    "show": "Show in folder",
+}
 #: Readings between two estimates of the model in the panel: free memory changes slowly.
 _FIT_EVERY = 5
 
@@ -71,7 +82,7 @@ class ModelsPage(QWidget):
         self.live = ModelLive(self._library.facts, self._estimate, self)
         self.tree.ask_live(self.live.fit, self.live.missing)
         self.table = ModelTable(self.tree, context.theme)
-        self.detail = DetailPanel(context.theme, self._library.facts, self._estimate)
+        self.detail = DetailPanel(context.theme, self._library.facts, self.tree.all_records, self._estimate)
         self.queue = AddQueue(self._library, self)
         self.welcome = Welcome(context.theme)
         self._build()
@@ -279,17 +290,43 @@ class ModelsPage(QWidget):
             self._report(error)
         self.refresh()
 
-    def _optimize(self, record: ModelRecord | None) -> None:
-        if record is not None:
-            self._context.open_page.emit("optimize", record.id)
-
-    def _chat(self, record: ModelRecord | None) -> None:
-        if record is not None:
-            self._context.open_page.emit("chat", record.id)
-
-    def _show_in_folder(self, record: ModelRecord | None) -> None:
+    def _act(self, name: str, record: ModelRecord | None) -> None:
+        """Do what a button, a key or the menu asks for."""
         if record is None:
             return
+        open_page = self._context.open_page
+        match name:
+            case "rename":
+                self.table.rename(record.id)
+            case "show":
+                self._show_in_folder(record)
+            case "remove":
+                self._remove([record])
+            case "locate":
+                self._locate(record)
+            case "compare" if self.detail.base is not None:
+                open_page.emit("chat", ("side-by-side", self.detail.base.id, record.id))
+            case "merge":
+                open_page.emit("optimize", (record.id, "merge-adapter"))
+            case "to-gguf":
+                open_page.emit("optimize", (record.id, "adapter-to-gguf"))
+            case "chat" | "finetune" | "optimize":
+                open_page.emit(name, record.id)
+
+    def _ask_for(self, name: str, text: str) -> None:
+        """What the menu or the palette asks for, which may not suit the chosen model."""
+        record = self.table.current()
+        if record is not None and not self.detail.buttons.offers(name):
+            self._context.message.emit("info", f"“{text}” can’t be done with {record.name}.")
+            return
+        self._act(name, record)
+
+    def _open_current(self, record: ModelRecord | None) -> None:
+        """What Enter and a double click do: an adapter is no model to optimize."""
+        adapter = record is not None and record.format == "adapter"
+        self._act("chat" if adapter else "optimize", record)
+
+    def _show_in_folder(self, record: ModelRecord) -> None:
         if sys.platform == "win32":
             QProcess.startDetached("explorer", ["/select,", str(record.path)])
         elif sys.platform == "darwin":
@@ -318,10 +355,8 @@ class ModelsPage(QWidget):
             "good", f"{format.bytes(back)} came back." if back else "Removed from the list."
         )
 
-    def _locate(self, record: ModelRecord | None) -> None:
-        if record is None:
-            return
-        if record.format == "gguf":
+    def _locate(self, record: ModelRecord) -> None:
+        if record.path.suffix.lower() == ".gguf":
             chosen, _ = QFileDialog.getOpenFileName(self, f"Where is {record.name}?", "", "GGUF (*.gguf)")
         else:
             chosen = QFileDialog.getExistingDirectory(self, f"Where is {record.name}?")
@@ -346,8 +381,9 @@ class ModelsPage(QWidget):
         if self.table.current() is None:
             return
         menu = QMenu(self)
-        for action in self._row_actions:
-            menu.addAction(action)
+        for name, action in self._row_actions:
+            if not name or self.detail.buttons.offers(name):
+                menu.addAction(action)
         menu.exec(place)
 
     def _copy(self, what: str) -> None:
@@ -437,13 +473,13 @@ class ModelsPage(QWidget):
         ):
             self.add_menu.addAction(self._action(text, keys, lambda way=way: self.add_by(way)))
         self._row_actions = [
-            self._action("Optimize the model", "", lambda: self._optimize(self.table.current())),
-            self._action("Chat with the model", "", lambda: self._chat(self.table.current())),
-            self._action("Rename the model", "", self._rename_current),
-            self._action("Show in folder", "", lambda: self._show_in_folder(self.table.current())),
-            self._action("Copy its path", "", lambda: self._copy("path")),
-            self._action("Copy its sha256", "", lambda: self._copy("hash")),
-            self._action("Delete the model…", "", lambda: self._remove(self.table.chosen())),
+            *(
+                (name, self._action(text, "", lambda name=name, text=text: self._ask_for(name, text)))
+                for name, text in _ROW_ACTIONS.items()
+            ),
+            ("", self._action("Copy its path", "", lambda: self._copy("path"))),
+            ("", self._action("Copy its sha256", "", lambda: self._copy("hash"))),
+            ("", self._action("Delete the model…", "", lambda: self._remove(self.table.chosen()))),
         ]
         self._action("Search models", "Ctrl+F", self.search.setFocus)
         self._action("Disk use", "", self._show_disk_use)
@@ -458,11 +494,6 @@ class ModelsPage(QWidget):
         self._actions.append(action)
         return action
 
-    def _rename_current(self) -> None:
-        record = self.table.current()
-        if record is not None:
-            self.table.rename(record.id)
-
     def _connect(self) -> None:
         context, detail, library = self._context, self.detail, self._library
         context.models_changed.connect(self._models_changed)
@@ -471,7 +502,7 @@ class ModelsPage(QWidget):
         self.search.textChanged.connect(self._search_changed)
         self.live.changed.connect(self.tree.touch)
         self.table.chosen_changed.connect(self._show_chosen)
-        self.table.opened.connect(self._optimize)
+        self.table.opened.connect(self._open_current)
         self.table.menu_wanted.connect(self._show_menu)
         self.table.removal_wanted.connect(lambda: self._remove(self.table.chosen()))
         self.tree.rename_wanted.connect(lambda id, name: self._change(lambda: library.rename(id, name)))
@@ -479,12 +510,7 @@ class ModelsPage(QWidget):
         self.queue.failed.connect(self._failed)
         self.queue.finished.connect(self._finished)
         self.welcome.way_chosen.connect(self.add_by)
-        detail.optimize_wanted.connect(self._optimize)
-        detail.chat_wanted.connect(self._chat)
-        detail.rename_wanted.connect(lambda record: self.table.rename(record.id))
-        detail.show_wanted.connect(self._show_in_folder)
-        detail.remove_wanted.connect(lambda record: self._remove([record]))
-        detail.locate_wanted.connect(self._locate)
+        detail.wanted.connect(self._act)
         detail.link_wanted.connect(self._follow_link)
         detail.tags_edited.connect(lambda id, tags: self._change(lambda: library.set_tags(id, tags)))
         detail.notes_edited.connect(lambda id, notes: self._change(lambda: library.set_notes(id, notes)))

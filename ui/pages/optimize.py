@@ -33,6 +33,8 @@ from workbench.errors import ParameterError, WorkbenchError
 from workbench.jobs.build import make_spec
 from workbench.jobs.script import render
 from workbench.jobs.spec import JobSpec
+from workbench.library.bases import no_base
+from workbench.library.records import ModelRecord
 from workbench.model import FORMAT_TITLES, ModelFacts
 
 #: How long a person may go on typing before the plan is worked out anew.
@@ -59,6 +61,8 @@ class OptimizePage(QWidget):
         self._row: OperationRow | None = None
         self._form: ParamsForm | None = None
         self._kept_values: dict[str, dict[str, Any]] = {}
+        self._adapters: dict[str, ModelRecord] = {}
+        self._wanted: tuple[str, dict[str, Any]] | None = None
         self._own_name = ""
         self._stale = True
         self._plan_soon = QTimer(self)
@@ -81,16 +85,37 @@ class OptimizePage(QWidget):
         self._catalogue_poll.start()
 
     def open(self, argument: object) -> None:
-        """Choose a model by its id, or a model and an operation."""
-        model_id, operation = argument if isinstance(argument, tuple) else (argument, None)
+        """Choose a model by its id, or a model, an operation and values of its parameters.
+
+        An adapter means its base, with the adapter in the operation's form.
+        """
+        model_id, operation, values = (
+            (*argument, None, None)[:3] if isinstance(argument, tuple) else (argument, None, None)
+        )
         if self._stale:
             self.refresh()
         elif isinstance(model_id, str):
             self._show_models()
         if isinstance(model_id, str):
+            adapter = self._adapters.get(model_id)
+            if adapter is not None:
+                if adapter.parent_id is None:
+                    self._report(self._no_base(adapter))
+                    return
+                path = str(adapter.path)
+                values = {"adapters": [path], "adapter": path, **(values or {})}
+                model_id, operation = adapter.parent_id, operation or "merge-adapter"
             self.chooser.choose(model_id)
         if isinstance(operation, str):
-            self._choose_operation(operation)
+            self._wanted = (operation, dict(values or {}))
+            self._take_wanted()
+
+    def _no_base(self, adapter: ModelRecord) -> WorkbenchError:
+        try:
+            facts = self._session.library.facts(adapter.id).adapter
+        except WorkbenchError as error:
+            return error
+        return no_base(adapter, facts)
 
     def actions(self) -> list[QAction]:  # type: ignore[override]
         """What the palette and the shortcuts sheet offer of this page."""
@@ -119,7 +144,9 @@ class OptimizePage(QWidget):
             self._stale = True
 
     def _show_models(self) -> None:
-        records = self._session.library.list()
+        everything = self._session.library.list()
+        records = [record for record in everything if record.format != "adapter"]
+        self._adapters = {record.id: record for record in everything if record.format == "adapter"}
         self.chooser.set_records(records)
         self._stack.setCurrentIndex(0 if records else 1)
         if records and self.chooser.current_id() is None:
@@ -148,11 +175,21 @@ class OptimizePage(QWidget):
         if row >= 0:
             self._list.setCurrentIndex(self.operations.index(row))
         self._take_row(self.operations.row(row))
+        self._take_wanted()
 
-    def _choose_operation(self, name: str) -> None:
+    def _take_wanted(self) -> None:
+        """Choose the operation that was asked for and fill in its form, once the catalogue knows it."""
+        if self._wanted is None:
+            return
+        name, values = self._wanted
         row = self.operations.row_of(name)
-        if row >= 0:
-            self._list.setCurrentIndex(self.operations.index(row))
+        if row < 0:
+            return
+        self._wanted = None
+        self._list.setCurrentIndex(self.operations.index(row))
+        if self._form is not None and self.entry is not None:
+            known = {field.name for field in self.entry.fields}
+            self._form.set_values({key: value for key, value in values.items() if key in known})
 
     def _model_chosen(self, model_id: str) -> None:
         try:

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QLineEdit, QStyledItemDelegate, QStyleOptionViewIt
 
 from ui.models.model_tree import Column, ModelTree
 from ui.theme import Theme, Tokens
-from ui.widgets.model_words import BadgeText, badges, fit_line, size_ratio
+from ui.widgets.model_words import BadgeText, badges, size_ratio
+from ui.widgets.tuning_words import has_gained, shorter_gains
 from workbench.library.records import ModelRecord
 
 ROW_HEIGHT = 46
@@ -231,6 +232,13 @@ class ModelDelegate(QStyledItemDelegate):
     def _paint_gain(
         self, painter: QPainter, rect: QRect, model: ModelTree, record: ModelRecord, text: str, tokens: Tokens
     ) -> None:
+        if record.tuning is not None:
+            colour = tokens.good if has_gained(record.tuning) else tokens.second
+            box, texts = rect.adjusted(4, 0, -4, 0), shorter_gains(record.tuning)
+            width = self._text_metrics.horizontalAdvance
+            text = next((each for each in texts if width(each) <= box.width()), texts[-1])
+            self._write(painter, box, _LEFT, text, colour)
+            return
         share = size_ratio(record, model.parent_record(record))
         left = rect.left() + 4
         if share is None:
@@ -264,7 +272,10 @@ class ModelDelegate(QStyledItemDelegate):
         if missing:
             self._write(painter, rect.adjusted(4, 0, -6, 0), _LEFT, "—", tokens.second)
             return
-        text, tone = fit_line(model.fit(record))
+        text, tone = model.fit_words(record)
+        if record.format == "adapter":
+            self._write(painter, rect.adjusted(4, 0, -6, 0), _LEFT, text, tokens.second)
+            return
         word, separator, rest = text.partition(" · ")
         painter.setFont(self._name_font)
         painter.setPen(QColor(_tone(tokens, tone)))

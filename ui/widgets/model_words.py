@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ui import format as show
+from ui.widgets.tuning_words import gain_and_price, tuning_line
 from workbench.library.fit import FitEstimate, FitPlace
 from workbench.library.records import ModelRecord
 from workbench.model import FORMAT_TITLES
@@ -34,16 +35,27 @@ def format_title(format: str) -> str:
 def badges(record: ModelRecord, parent: ModelRecord | None, name_shown: str) -> list[BadgeText]:
     """What stands beside a name: type, format, bits, ownership, tags; nothing that the name says already."""
     found: list[BadgeText] = []
-    if record.quantization and record.quantization.casefold() not in name_shown.casefold():
+    if record.format == "adapter":
+        found = [BadgeText(record.quantization), BadgeText(adapter_title(record))]
+    elif record.quantization and record.quantization.casefold() not in name_shown.casefold():
         found.append(BadgeText(record.quantization))
-    if parent is None or parent.format != record.format:
+    if record.format != "adapter" and (parent is None or parent.format != record.format):
         found.append(BadgeText(format_title(record.format)))
-    if record.bits_per_weight and record.quantization.upper() not in _WHOLE_TYPES:
+    if (
+        record.format != "adapter"
+        and record.bits_per_weight
+        and record.quantization.upper() not in _WHOLE_TYPES
+    ):
         found.append(BadgeText(bits_line(record.bits_per_weight)))
     if record.in_place:
         found.append(BadgeText("used in place"))
     found += [BadgeText(tag, "accent") for tag in record.tags]
     return found
+
+
+def adapter_title(record: ModelRecord) -> str:
+    """What form an adapter has: llama.cpp takes another than the rest."""
+    return "GGUF adapter" if record.path.suffix.lower() == ".gguf" else "adapter"
 
 
 def bits_line(bits_per_weight: float) -> str:
@@ -75,7 +87,9 @@ def short_name(record: ModelRecord, parent: ModelRecord | None) -> str:
 
 
 def gain_line(record: ModelRecord, parent: ModelRecord | None) -> str:
-    """`61 % smaller` than its parent; empty for a base."""
+    """`61 % smaller` than its parent, or what a fine-tuning brought and cost; empty for a base."""
+    if record.tuning is not None:
+        return gain_and_price(record.tuning)
     share = size_ratio(record, parent)
     if share is None:
         return ""
@@ -87,8 +101,11 @@ def gain_line(record: ModelRecord, parent: ModelRecord | None) -> str:
 
 
 def size_ratio(record: ModelRecord, parent: ModelRecord | None) -> float | None:
-    """Bytes of a model over those of its parent; None where there is nothing to compare with."""
-    if parent is None or not parent.size_bytes or not record.size_bytes:
+    """Bytes of a model over those of its parent; None where there is nothing to compare with.
+
+    The size of an adapter is no gain: it comes on top of its base.
+    """
+    if record.format == "adapter" or parent is None or not parent.size_bytes or not record.size_bytes:
         return None
     return record.size_bytes / parent.size_bytes
 
@@ -99,6 +116,11 @@ def size_line(record: ModelRecord) -> str:
 
 def added_line(record: ModelRecord) -> str:
     return show.date(record.created_at)
+
+
+def beside_base() -> tuple[str, Tone]:
+    """What stands of an adapter where a model is said to fit."""
+    return "with its base", "neutral"
 
 
 def fit_line(estimate: FitEstimate | None) -> tuple[str, Tone]:
@@ -131,7 +153,7 @@ def search_text(record: ModelRecord) -> str:
             record.architecture or "",
             record.quantization,
             record.format,
-            format_title(record.format),
+            adapter_title(record) if record.format == "adapter" else format_title(record.format),
             *record.tags,
         )
     ).casefold()
@@ -141,7 +163,9 @@ def spoken(record: ModelRecord, parent: ModelRecord | None, missing: bool) -> st
     """A row as a screen reader says it."""
     parts = [record.name, *(badge.text for badge in badges(record, parent, record.name))]
     if parent is not None:
-        parts.append(f"made from {parent.name}")
+        parts.append(f"{'adapter of' if record.format == 'adapter' else 'made from'} {parent.name}")
+    if record.tuning is not None:
+        parts.append(tuning_line(record.tuning))
     if missing:
         parts.append("its files are missing")
     return ", ".join(parts)

@@ -33,7 +33,8 @@ class _Records(QAbstractListModel):
             return None
         record = self.records[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            return record.name
+            # An adapter answers through its base: its kind tells it from a model.
+            return f"{record.name} · {record.quantization}" if record.format == "adapter" else record.name
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{record.name}\n{record.quantization} · {format.bytes(record.size_bytes)}\n{record.path}"
         if role == Qt.ItemDataRole.UserRole:

@@ -137,13 +137,13 @@ class OptimizePlan(QFrame):
         """Say what a start would do with these values."""
         if self.name.text() != output_name:
             self.name.setText(output_name)
-        made = FORMAT_TITLES[entry.output] if entry.output else "files, no model"
+        made = _made(entry)
         self.sentence.setText(
             f"A job of its own reads {model_name or 'the model'} and leaves it as it is. "
-            + (f"The {made} model appears below it in the library." if entry.output else "")
+            + (f"The {made} appears below it in the library." if entry.output else "")
         )
         self._set("from", f"{model_name} · {format.bytes(source_bytes)}" if model_name else "no model chosen")
-        self._set("format", f"{made} model" if entry.output else made)
+        self._set("format", made)
         size = estimated_bytes(entry.fields, values, facts)
         share = f" · {size / source_bytes:.0%}".replace("%", "\u202f%") if size and source_bytes else ""
         self._set("size", f"about {format.bytes(size)}{share}" if size else "known when it is made")
@@ -196,6 +196,19 @@ class OptimizePlan(QFrame):
         self._rows[key].setText(text)
         self._rows[key].setToolTip(text)
         self._rows[key].setAccessibleName(f"{self._titles[key]}: {text}")
+
+
+def _made(entry: OperationEntry) -> str:
+    """What an operation makes, in words."""
+    match entry.output:
+        case None:
+            return "files, no model"
+        case "any":
+            return "model or adapter"
+        case "adapter":
+            return "adapter"
+        case _:
+            return f"{FORMAT_TITLES[entry.output]} model"
 
 
 def _value() -> QLabel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from msgspec import Struct
 
 from workbench.engines.request import EngineName, LoadOptions
 from workbench.errors import MissingExtraError, UsageError
-from workbench.model import ModelFormat
+from workbench.model import CONTAINER_TITLES, AdapterContainer, ModelFormat
 
 #: Which engines read which format, the usual one first.
 ENGINES: dict[ModelFormat, tuple[EngineName, ...]] = {
@@ -17,6 +18,12 @@ ENGINES: dict[ModelFormat, tuple[EngineName, ...]] = {
     "mlx": ("mlx",),
     "hf": ("torch", "mlx"),
     "adapter": (),
+}
+#: Which forms of adapters each engine loads.
+ADAPTERS: dict[EngineName, tuple[AdapterContainer, ...]] = {
+    "llama.cpp": ("gguf",),
+    "torch": ("peft",),
+    "mlx": ("mlx",),
 }
 _MODULES: dict[EngineName, tuple[str, str]] = {
     "llama.cpp": ("llama_cpp", "llama"),
@@ -41,11 +48,14 @@ class Conflict(Struct, frozen=True, kw_only=True):
     fatal: bool = False
 
 
-def choose_engine(options: LoadOptions) -> EngineName:
+def choose_engine(options: LoadOptions, containers: Collection[AdapterContainer] = ()) -> EngineName:
     """The engine that was asked for, or the first that reads the model's format and is installed.
 
+    Args:
+        containers: The forms of the adapters that are loaded beside the model, where they are known.
+
     Raises:
-        UsageError: The engine that was asked for can't read the format, or it is an adapter.
+        UsageError: The engine that was asked for can't read the format or an adapter, or the model is one.
         MissingExtraError: What is needed is not installed.
     """
     able = ENGINES[options.format]
@@ -58,6 +68,14 @@ def choose_engine(options: LoadOptions) -> EngineName:
                 remedy=f"Choose {' or '.join(able)}, or convert the model first.",
             )
         able = (options.engine,)
+    for container in containers:
+        able = tuple(name for name in able if container in ADAPTERS[name])
+        if not able:
+            raise UsageError(
+                f"An adapter in {CONTAINER_TITLES[container]} form can't be loaded beside this model with "
+                f"{options.engine or ' or '.join(ENGINES[options.format])}.",
+                remedy="Convert the adapter, or load another form of its base.",
+            )
     for name in able:
         if installed(name):
             return name

@@ -18,8 +18,8 @@ from workbench.engines.request import GREEDY, LoadOptions, Request
 from workbench.engines.scheduler import Guessing, Scheduler
 from workbench.engines.speculation import Drafter, NgramDrafter
 from workbench.engines.wire import Finished, LoadReport, OptionCheck
-from workbench.errors import OutOfMemoryError, UsageError
-from workbench.model import ModelFacts
+from workbench.errors import ModelFileError, OutOfMemoryError, UsageError
+from workbench.model import AdapterContainer, ModelFacts
 
 Progress = Callable[[float], None]
 
@@ -43,7 +43,7 @@ def open_engine(options: LoadOptions, progress: Progress = lambda _fraction: Non
         UsageError: Options that exclude each other, or an adapter without its base.
     """
     facts = _facts(Path(options.path))
-    engine = choose_engine(options)
+    engine = choose_engine(options, [_container(Path(each.path)) for each in options.adapters])
     for conflict in conflicts(options, engine):
         if conflict.fatal:
             raise UsageError(conflict.problem, remedy=conflict.proposal)
@@ -260,6 +260,22 @@ def _facts(path: Path) -> ModelFacts:
     if facts.adapter is not None:
         raise adapter_alone(str(path), facts.adapter.base)
     return facts
+
+
+def _container(path: Path) -> AdapterContainer:
+    """The form of an adapter, read by the bounded reader before any native loader sees it.
+
+    Raises:
+        ModelFileError: It is no adapter.
+    """
+    from workbench.library.inspect import inspect
+
+    adapter = inspect(path).adapter
+    if adapter is None:
+        raise ModelFileError(
+            path, "it is a model, not an adapter.", remedy="Load it without the other model."
+        )
+    return adapter.container
 
 
 def _check_memory(options: LoadOptions, facts: ModelFacts) -> int:

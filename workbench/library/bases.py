@@ -69,10 +69,10 @@ def base_to_load(
     return max(forms, key=lambda each: (each.bits_per_weight, each.created_at), default=None)
 
 
-def no_base(record: ModelRecord, adapter: AdapterFacts) -> NotFoundError:
+def no_base(record: ModelRecord, adapter: AdapterFacts | None) -> NotFoundError:
     """The error for an adapter whose base the library does not hold in the form that it is loaded with."""
-    base = adapter.base or "the model that it was trained on"
-    if adapter.container == "gguf":
+    base = (adapter.base if adapter is not None else None) or "the model that it was trained on"
+    if adapter is not None and adapter.container == "gguf":
         return NotFoundError(
             f"{record.name} is an adapter for llama.cpp, and the library holds no GGUF form of its base.",
             remedy=f"Add {base} as GGUF, or convert it.",

@@ -82,7 +82,9 @@ def read_safetensors_header(path: Path) -> SafetensorsHeader:
     content = parse_json(path, block, what="its header")
     if not isinstance(content, dict):
         raise _damaged(path, "its header is not a JSON object.")
-    metadata = content.pop("__metadata__", {})
+    # MLX writes null where it has nothing to say.
+    metadata = content.pop("__metadata__", None)
+    metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise _damaged(path, "its metadata is not a table of strings.")
     if len(content) > MAX_TENSORS:

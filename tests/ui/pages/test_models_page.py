@@ -133,11 +133,11 @@ def test_vanished_model_is_shown_as_missing_and_can_be_located(
     page.refresh()
     page.open(model.id)
 
-    assert not page.detail.optimize.isEnabled()
+    assert not page.detail.buttons.button("optimize").isEnabled()
     qtbot.waitUntil(lambda: page.live.missing(model))
     context.session.library.relocate(model.id, tmp_path / "there.gguf")
     page.refresh()
-    assert page.detail.optimize.isEnabled()
+    assert page.detail.buttons.button("optimize").isEnabled()
 
 
 def test_scan_lists_what_a_folder_holds_without_touching_it(

@@ -163,9 +163,9 @@ def test_values_are_kept_while_one_looks_at_another_operation(
     _open(page, (model.id, "gguf-quantize"), qtbot)
     page.form.set_values({"type": "Q6_K"})  # type: ignore[union-attr]
 
-    page._choose_operation("gguf-dequantize")
+    page.open((None, "gguf-dequantize"))
     assert page.entry.name == "gguf-dequantize"  # type: ignore[union-attr]
-    page._choose_operation("gguf-quantize")
+    page.open((None, "gguf-quantize"))
 
     assert page.form.values()["type"] == "Q6_K"  # type: ignore[union-attr]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
+adapters = importlib.import_module("adapters")
 SMALL = ("--context", "256", "--threads", "1", "--temperature", "0", "--max-tokens", "6")
 
 
@@ -68,7 +71,8 @@ def test_draft_is_compared(tmp_path: Path, tiny_gguf: Path) -> None:
         (("chat", "MODEL", "-p", "x", "--engine", "torch"), 1, "can't run a model in gguf form"),
         (("chat", "MODEL", "-p", "x", "--context", "100000000"), 1, "more than is free"),
         (("chat", "MODEL", "-p", "word " * 900, "--context", "256"), 1, "The prompt has"),
-        (("chat", "MODEL", "-p", "x", "--adapter", "a=/nothing"), 1, "not a LoRA adapter"),
+        (("chat", "MODEL", "-p", "x", "--adapter", "a=/nothing"), 1, "it is not there"),
+        (("chat", "MODEL", "-p", "x", "--adapter", "a=MODEL"), 1, "a model, not an adapter"),
         (("chat", "MODEL", "-p", "x", "--adapter", "a"), 2, "NAME=PATH"),
         (("generate", "MODEL", "--in", "/nothing", "--out", "x"), 2, "is not a file"),
     ],
@@ -76,10 +80,30 @@ def test_draft_is_compared(tmp_path: Path, tiny_gguf: Path) -> None:
 def test_mistakes_are_said(
     tmp_path: Path, tiny_gguf: Path, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
-    ended = tenfold(tmp_path, *(str(tiny_gguf) if each == "MODEL" else each for each in arguments))
+    ended = tenfold(tmp_path, *(each.replace("MODEL", str(tiny_gguf)) for each in arguments))
 
     assert ended.returncode == code, ended.stderr
     assert words in ended.stderr + ended.stdout
+
+
+def test_adapter_of_the_library_answers_through_its_base(tmp_path: Path, tiny_gguf: Path) -> None:
+    home = tmp_path / "home"
+    file = adapters.gguf_adapter(tmp_path / "tone.gguf", base="Tiny")
+    alone = tenfold(home, "models", "add", str(file))
+    without = tenfold(home, "chat", "tone", "-p", "Hi", *SMALL)
+    tenfold(home, "models", "add", str(tiny_gguf), "--name", "Tiny", "--no-hash")
+
+    named = json.loads(tenfold(home, "chat", "tone", "-p", "Hi", *SMALL, "--json").stdout)
+    beside = tenfold(home, "chat", "Tiny", "--adapter", "tone", "-p", "Hi", *SMALL, "--json")
+    base = json.loads(tenfold(home, "chat", "Tiny", "-p", "Hi", *SMALL, "--json").stdout)
+
+    assert alone.returncode == 0
+    assert without.returncode == 2
+    assert "Add Tiny as GGUF" in without.stderr
+    assert named["report"]["adapters"] == ["tone"]
+    assert named["text"] == json.loads(beside.stdout)["text"] != base["text"]
+    direct = tenfold(home, "chat", str(file), "-p", "Hi")
+    assert "is an adapter" in direct.stderr
 
 
 def test_file_of_prompts_is_answered(tmp_path: Path, tiny_gguf: Path) -> None:

@@ -19,6 +19,11 @@ def test_format_decides(format: str, engine: str) -> None:
 
 def test_a_wish_is_followed_where_it_can_be() -> None:
     assert choose_engine(LoadOptions(path="m", format="hf", engine="mlx")) == "mlx"
+    assert choose_engine(LoadOptions(path="m", format="hf"), ["mlx"]) == "mlx"
+    with pytest.raises(UsageError, match="GGUF form can't be loaded beside this model with torch or mlx"):
+        choose_engine(LoadOptions(path="m", format="hf"), ["gguf"])
+    with pytest.raises(UsageError, match="is an adapter"):
+        choose_engine(LoadOptions(path="m", format="adapter"))
     with pytest.raises(UsageError, match="torch can't run a model in gguf form"):
         choose_engine(LoadOptions(path="m", format="gguf", engine="torch"))
 

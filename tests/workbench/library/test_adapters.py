@@ -111,6 +111,19 @@ def test_folder_of_mlx_is_an_adapter_with_its_scale_as_alpha(tmp_path: Path) -> 
     assert facts.files == ("adapters.safetensors", "adapter_config.json")
 
 
+def test_weights_without_metadata_as_mlx_writes_them_are_read(tmp_path: Path) -> None:
+    folder = made.mlx_adapter(tmp_path / "tone")
+    pair = {"q_proj.lora_a": ([8, 2], 0, 64), "q_proj.lora_b": ([2, 8], 64, 128)}
+    tensors = {
+        name: {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+        for name, (shape, begin, end) in pair.items()
+    }
+    weights = corpus.safetensors({"__metadata__": None, **tensors}, bytes(128))
+    (folder / "adapters.safetensors").write_bytes(weights)
+
+    assert inspect(folder).quantization == "LoRA r2"
+
+
 def test_checkpoint_with_pickles_beside_is_read_without_them(tmp_path: Path) -> None:
     folder = made.peft_adapter(tmp_path / "checkpoint-100")
     for name in ("optimizer.pt", "training_args.bin", "rng_state.pth"):

@@ -6,20 +6,24 @@ import html
 from collections.abc import Sequence
 
 import msgspec
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QTextBrowser, QToolButton, QVBoxLayout
 
 from ui import icons
 from ui.engine_process import EngineProcess
+from ui.panels.chat.chosen import Resolve, models_first
 from ui.panels.chat.figures import figures_line
 from ui.panels.chat.settings import ChatSettings
 from ui.theme import Theme
 from ui.widgets.card import label
+from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.form_inputs import CalmComboBox
+from ui.widgets.model_words import short_name
 from ui.widgets.optimize_model import ModelChooser
 from workbench.chat.presets import Presets
-from workbench.engines.request import Message, Request
+from workbench.engines.request import AdapterUse, Message, Request
 from workbench.engines.wire import Cancel, Delta, ErrorInfo, Failed, Finished, Generate, LoadReport
+from workbench.errors import WorkbenchError
 from workbench.library.records import ModelRecord
 
 _DRAW_MS = 60
@@ -36,7 +40,9 @@ class AnswerColumn(QFrame):
     ended = Signal()
     remove_wanted = Signal()
 
-    def __init__(self, theme: Theme, settings: ChatSettings, presets: Presets, letter: str) -> None:
+    def __init__(
+        self, theme: Theme, settings: ChatSettings, presets: Presets, resolve: Resolve, letter: str
+    ) -> None:
         super().__init__()
         self.setProperty("card", True)
         self.letter = letter
@@ -45,6 +51,7 @@ class AnswerColumn(QFrame):
         self._theme = theme
         self._settings = settings
         self._presets = presets
+        self._resolve = resolve
         self._records: Sequence[ModelRecord] = ()
         self._loaded_path = ""
         self._pending: Request | None = None
@@ -60,6 +67,9 @@ class AnswerColumn(QFrame):
         self.preset.setAccessibleName(f"Settings of answer {letter}")
         self.preset.setToolTip("How this column samples: as the settings beside it say, or as a preset says")
         self.reload_presets()
+        self.chooser.chosen.connect(self._show_what)
+        self._what = ElidedLabel("", Qt.TextElideMode.ElideMiddle)
+        self._what.setProperty("role", "caption")
         self._name = label(f"Answer {letter}", "section")
         self._name.setVisible(False)
         self._remove = QToolButton()
@@ -84,6 +94,7 @@ class AnswerColumn(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 10, 12, 10)
         column.addLayout(head)
+        column.addWidget(self._what)
         column.addWidget(self.preset)
         column.addWidget(self.text, 1)
         column.addWidget(self._figures)
@@ -106,7 +117,9 @@ class AnswerColumn(QFrame):
         self._records = records
         self.chooser.set_records(records)
         if records and self.chooser.current_id() is None:
-            self.chooser.choose(records[place % len(records)].id)
+            offered = models_first(records)
+            self.chooser.choose(offered[place % len(offered)].id)
+        self._show_what()
 
     @property
     def title(self) -> str:
@@ -134,6 +147,13 @@ class AnswerColumn(QFrame):
             return
         self._asked += 1
         self._current = f"side-{self._asked}"
+        self.tokens, self._texts, self._differs_at = [], [], None
+        self.text.setPlainText("")
+        try:
+            chosen = self._resolve(record)
+        except WorkbenchError as error:
+            self._end(str(error))
+            return
         name = self.preset.currentText()
         preset = next((each for each in self._presets.all() if each.name == name), None)
         sampling = preset.sampling if preset is not None else self._settings.sampling()
@@ -142,16 +162,24 @@ class AnswerColumn(QFrame):
             system = preset.system
         turns = (Message(role="system", content=system),) if system else ()
         messages = (*turns, Message(role="user", content=prompt))
-        self.tokens, self._texts, self._differs_at = [], [], None
-        self.text.setPlainText("")
         self._figures.setText("Loading…")
+        # A column is what its own choice says: the adapter that the settings use for theirs is none of its.
+        by_hand = self._settings.adapters.by_hand(chosen.base)
+        adapters = (chosen.adapter,) if chosen.adapter is not None else by_hand
+        used = {use.name: use for use in self._settings.adapter_uses()}
+        uses = (
+            (AdapterUse(name=chosen.adapter.name),)
+            if chosen.adapter is not None
+            else tuple(used[each.name] for each in by_hand if each.name in used)
+        )
         request = Request(
             id=self._current,
             messages=messages,
             sampling=sampling,
-            adapters=self._settings.adapter_uses(),
+            adapters=uses,
         )
-        options = msgspec.structs.replace(self._settings.load_options(record), threads=threads)
+        loading = self._settings.load_options(chosen.base, adapters=adapters)
+        options = msgspec.structs.replace(loading, threads=threads)
         key = msgspec.json.encode(options).decode()
         if self.engine.is_running and key == self._loaded_path:
             self._figures.setText("")
@@ -169,8 +197,19 @@ class AnswerColumn(QFrame):
         """Show a letter in place of the model's name, for a blind vote."""
         self._name.setVisible(hidden)
         self.chooser.setVisible(not hidden)
+        self._what.setVisible(not hidden)
         self.preset.setVisible(not hidden)
         self._figures.setVisible(not hidden)
+
+    def _show_what(self) -> None:
+        """What tells the choice from one whose long name begins alike: its type, the end of its name."""
+        record = self.record
+        if record is None:
+            self._what.setText("")
+            return
+        known = {each.id: each for each in self._records}
+        name = short_name(record, known.get(record.parent_id or ""))
+        self._what.setText(f"{record.quantization} · {name}" if record.quantization else name)
 
     def mark_difference(self, index: int | None) -> None:
         """Mark the token where this answer parts from the first one."""

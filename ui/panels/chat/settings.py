@@ -14,7 +14,7 @@ from ui.panels.chat.sampling_form import SamplingForm
 from ui.theme import Theme
 from ui.widgets.card import label
 from workbench.chat.presets import Presets
-from workbench.engines.request import AdapterUse, LoadOptions, Overflow, Sampling
+from workbench.engines.request import AdapterOptions, AdapterUse, LoadOptions, Overflow, Sampling
 from workbench.library.records import ModelRecord
 
 
@@ -79,9 +79,16 @@ class ChatSettings(QScrollArea):
         """Which adapters the next answer uses."""
         return self.adapters.uses()
 
-    def load_options(self, record: ModelRecord, *, parallel: int = 1) -> LoadOptions:
-        """How the model is to be loaded."""
-        return self.loading.options(record, parallel=parallel, adapters=self.adapters.options())
+    def load_options(
+        self,
+        record: ModelRecord,
+        *,
+        parallel: int = 1,
+        adapters: tuple[AdapterOptions, ...] | None = None,
+    ) -> LoadOptions:
+        """How the model is to be loaded, with the adapters of these settings unless others are given."""
+        beside = self.adapters.options() if adapters is None else adapters
+        return self.loading.options(record, parallel=parallel, adapters=beside)
 
     def system(self) -> str:
         """The system prompt."""
@@ -94,7 +101,7 @@ class ChatSettings(QScrollArea):
 
     def set_model(self, record: ModelRecord, models: Sequence[ModelRecord]) -> None:
         """Offer what suits this model."""
-        self.adapters.set_format(record.format)
+        self.adapters.set_model(record, models)
         self.loading.set_model(record, models)
 
     def _build_system(self) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ui.panels.chat.chosen import Resolve
 from ui.panels.chat.column import AnswerColumn
 from ui.panels.chat.settings import ChatSettings
 from ui.theme import Theme
@@ -30,11 +31,14 @@ _FEWEST, _MOST = 2, 4
 class SideBySide(QWidget):
     """See the module. Answers use the sampling and the system prompt of the settings beside it."""
 
-    def __init__(self, theme: Theme, settings: ChatSettings, presets: Presets, votes: Votes) -> None:
+    def __init__(
+        self, theme: Theme, settings: ChatSettings, presets: Presets, resolve: Resolve, votes: Votes
+    ) -> None:
         super().__init__()
         self._theme = theme
         self._settings = settings
         self._presets = presets
+        self._resolve = resolve
         self._votes = votes
         self._records: Sequence[ModelRecord] = ()
         self._asked = ""
@@ -72,6 +76,16 @@ class SideBySide(QWidget):
         for place, each in enumerate(self.columns):
             each.set_records(records, place)
 
+    def choose(self, ids: Sequence[str]) -> None:
+        """Put these models or adapters beside each other, the first two to four of them."""
+        while len(self.columns) < min(len(ids), _MOST):
+            self.add_column()
+        while len(self.columns) > max(len(ids), _FEWEST):
+            self.remove_column(self.columns[-1])
+        for column, id in zip(self.columns, ids, strict=False):
+            column.chooser.choose(id)
+        self.prompt.setFocus()
+
     def reload_presets(self) -> None:
         """Offer the presets as they are now."""
         for each in self.columns:
@@ -81,7 +95,8 @@ class SideBySide(QWidget):
         """One more model, up to four."""
         if len(self.columns) >= _MOST:
             return
-        made = AnswerColumn(self._theme, self._settings, self._presets, "ABCD"[len(self.columns)])
+        letter = "ABCD"[len(self.columns)]
+        made = AnswerColumn(self._theme, self._settings, self._presets, self._resolve, letter)
         made.ended.connect(self._ended)
         made.remove_wanted.connect(lambda: self.remove_column(made))
         self.columns.append(made)

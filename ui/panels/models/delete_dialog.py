@@ -86,6 +86,9 @@ def _lines(
     if children:
         stay = "stays" if len(children) == 1 else "stay"
         lines.append(f"What was made from it {stay}: {_names(children)}.")
+    adapters = [child for child in children if child.format == "adapter"]
+    if adapters:
+        lines.append(f"Adapters are of no use without their base: {_names(adapters)}.")
     return lines
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QLabel,
     QPlainTextEdit,
     QPushButton,
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from ui import format as show
+from ui.panels.models.actions import ModelActions
 from ui.panels.models.bits import BitsChart
 from ui.panels.models.facts import Fact, FactGrid
 from ui.panels.models.fits import Estimator, FitsPanel
@@ -26,10 +26,12 @@ from ui.panels.models.tags import TagsEditor
 from ui.panels.models.template_dialog import TemplateDialog
 from ui.theme import Theme
 from ui.widgets.model_words import bits_line, format_title
+from ui.widgets.tuning_words import tuning_rows
 from workbench.errors import WorkbenchError
+from workbench.library.bases import base_to_load
 from workbench.library.hashing import HashProgress
 from workbench.library.records import ModelRecord
-from workbench.model import ModelFacts
+from workbench.model import CONTAINER_TITLES, AdapterFacts, ModelFacts
 
 #: Notes are kept when the typing pauses this long, and when the field is left.
 _NOTES_PAUSE_MS = 800
@@ -39,18 +41,12 @@ class DetailPanel(QFrame):
     """Shows one model. It changes nothing itself: each wish is a signal.
 
     Signals:
-        chat_wanted, optimize_wanted, rename_wanted, show_wanted, remove_wanted, locate_wanted: Buttons,
-            with the record.
+        wanted: A button was pressed: the name of the action (see `actions.py`, and `locate`), and the record.
         link_wanted: Go to a `model` or a `job`, by its id.
         tags_edited, notes_edited: The model's id and what was edited.
     """
 
-    chat_wanted = Signal(object)
-    optimize_wanted = Signal(object)
-    rename_wanted = Signal(object)
-    show_wanted = Signal(object)
-    remove_wanted = Signal(object)
-    locate_wanted = Signal(object)
+    wanted = Signal(str, object)
     link_wanted = Signal(str, str)
     tags_edited = Signal(str, tuple)
     notes_edited = Signal(str, str)
@@ -59,6 +55,7 @@ class DetailPanel(QFrame):
         self,
         theme: Theme,
         facts: Callable[[str], ModelFacts],
+        records: Callable[[], Sequence[ModelRecord]],
         estimate: Estimator,
         parent: QWidget | None = None,
     ) -> None:
@@ -66,6 +63,7 @@ class DetailPanel(QFrame):
         self.setProperty("card", "true")
         self.setAccessibleName("Model details")
         self._read_facts = facts
+        self._records = records
         self._record: ModelRecord | None = None
         self._facts: ModelFacts | None = None
         self._notes_timer = QTimer(self)
@@ -79,6 +77,14 @@ class DetailPanel(QFrame):
     def record(self) -> ModelRecord | None:
         return self._record
 
+    @property
+    def base(self) -> ModelRecord | None:
+        """The model that the shown adapter is loaded with; None for a model, and where it is not there."""
+        adapter = self._facts.adapter if self._facts is not None else None
+        if self._record is None or adapter is None:
+            return None
+        return base_to_load(self._record, adapter.container, self._records())
+
     def show_model(
         self, record: ModelRecord | None, parent: ModelRecord | None, job_title: str, *, missing: bool
     ) -> None:
@@ -88,7 +94,7 @@ class DetailPanel(QFrame):
             self.keep_notes()
         before, self._record = self._record, record
         self._scroll.setVisible(record is not None)
-        self._actions.setVisible(record is not None)
+        self.buttons.setVisible(record is not None)
         self._nothing.setVisible(record is None)
         if record is None:
             return
@@ -101,8 +107,7 @@ class DetailPanel(QFrame):
             self.hash.show_known(record.sha256)
         elif not same:
             self.hash.show_waiting()
-        for button in (self.chat, self.optimize, self.show_folder):
-            button.setEnabled(not missing)
+        self._show_actions(record, parent, missing=missing)
         if not same:
             self._scroll.verticalScrollBar().setValue(0)
 
@@ -138,10 +143,26 @@ class DetailPanel(QFrame):
         facts = self._facts
         self.bits.set_groups(facts.groups if facts else ())
         self._bits_section.setVisible(bool(facts and facts.groups))
-        self._fits_section.setVisible(facts is not None)
-        self.fits.set_model(facts)
+        fits = facts is not None and facts.adapter is None
+        self._fits_section.setVisible(fits)
+        if fits:
+            self.fits.set_model(facts)
+        tuning = facts.tuning if facts is not None else None
+        for part in (self._learned_section, self._facts_title):
+            part.setVisible(tuning is not None)
+        if tuning is not None:
+            self._learned.set_facts([Fact(*row) for row in tuning_rows(tuning)])
         self.template.setVisible(bool(facts and facts.chat_template))
         self._grid.set_facts(facts_of(record, facts))
+
+    def _show_actions(self, record: ModelRecord, parent: ModelRecord | None, *, missing: bool) -> None:
+        self.buttons.show_for(
+            record,
+            self._facts.adapter if self._facts is not None else None,
+            parent=parent,
+            base=self.base,
+            missing=missing,
+        )
 
     def _show_notes(self, record: ModelRecord, same: bool) -> None:
         if (same and self.notes.hasFocus()) or self.notes.toPlainText() == record.notes:
@@ -164,8 +185,8 @@ class DetailPanel(QFrame):
         column.setSpacing(10)
         self.heading = Heading(theme, body)
         self.heading.link_wanted.connect(self.link_wanted)
-        self.heading.locate_wanted.connect(lambda: self.locate_wanted.emit(self._record))
-        self.heading.remove_wanted.connect(lambda: self.remove_wanted.emit(self._record))
+        self.heading.locate_wanted.connect(lambda: self.wanted.emit("locate", self._record))
+        self.heading.remove_wanted.connect(lambda: self.wanted.emit("remove", self._record))
         self._grid = FactGrid(body)
         self.hash = HashRow(body)
         self.template = QPushButton("Show chat template", body)
@@ -176,7 +197,13 @@ class DetailPanel(QFrame):
         self.tags = TagsEditor(body)
         self.tags.edited.connect(self._tell_tags)
         self._build_notes(body)
-        for widget in (self.heading, self._grid, self.hash):
+        self._learned = FactGrid(body)
+        column.addWidget(self.heading)
+        self._learned_section = _section(column, "What it learned", self._learned)
+        self._facts_title = QLabel("What it is", body)
+        self._facts_title.setProperty("role", "section")
+        self._facts_title.setContentsMargins(0, 8, 0, 0)
+        for widget in (self._facts_title, self._grid, self.hash):
             column.addWidget(widget)
         column.addWidget(self.template, 0, Qt.AlignmentFlag.AlignLeft)
         self._fits_section = _section(column, "Does it fit here?", self.fits)
@@ -199,7 +226,9 @@ class DetailPanel(QFrame):
         whole.setSpacing(0)
         whole.addWidget(self._nothing, 1)
         whole.addWidget(self._scroll, 1)
-        whole.addWidget(self._build_actions())
+        self.buttons = ModelActions(self)
+        self.buttons.wanted.connect(lambda name: self.wanted.emit(name, self._record))
+        whole.addWidget(self.buttons)
 
     def _build_notes(self, body: QWidget) -> None:
         self.notes = QPlainTextEdit(body)
@@ -210,40 +239,6 @@ class DetailPanel(QFrame):
         self.notes.textChanged.connect(self._notes_timer.start)
         self.notes.installEventFilter(self)
 
-    def _build_actions(self) -> QWidget:
-        self._actions = QWidget(self)
-        self.optimize = QPushButton("Optimize", self._actions)
-        self.optimize.setProperty("variant", "primary")
-        self.optimize.setAccessibleName("Optimize this model")
-        self.optimize.clicked.connect(lambda: self.optimize_wanted.emit(self._record))
-        self.chat = self._action("Chat", "Chat with this model")
-        self.chat.clicked.connect(lambda: self.chat_wanted.emit(self._record))
-        self.rename = self._action("Rename", "Rename this model")
-        self.rename.clicked.connect(lambda: self.rename_wanted.emit(self._record))
-        self.show_folder = self._action("Show in folder", "Show the model's files in their folder")
-        self.show_folder.clicked.connect(lambda: self.show_wanted.emit(self._record))
-        self.remove = self._action("Delete", "Delete this model")
-        self.remove.clicked.connect(lambda: self.remove_wanted.emit(self._record))
-        line = QHBoxLayout()
-        line.setSpacing(8)
-        for button in (self.rename, self.show_folder, self.remove):
-            line.addWidget(button, 1)
-        column = QVBoxLayout(self._actions)
-        column.setContentsMargins(17, 10, 17, 17)
-        column.setSpacing(8)
-        column.addLayout(line)
-        foot = QHBoxLayout()
-        foot.setSpacing(8)
-        foot.addWidget(self.chat, 1)
-        foot.addWidget(self.optimize, 1)
-        column.addLayout(foot)
-        return self._actions
-
-    def _action(self, text: str, spoken: str) -> QPushButton:
-        button = QPushButton(text, self._actions)
-        button.setAccessibleName(spoken)
-        return button
-
     def _tell_tags(self, tags: tuple[str, ...]) -> None:
         if self._record is not None:
             self.tags_edited.emit(self._record.id, tags)
@@ -251,6 +246,8 @@ class DetailPanel(QFrame):
 
 def facts_of(record: ModelRecord, facts: ModelFacts | None) -> list[Fact]:
     """The lines of the panel, most asked for first; a fact that the header does not state has none."""
+    if facts is not None and facts.adapter is not None:
+        return [*_adapter_lines(record, facts.adapter), *_place_lines(record)]
     quantization = record.quantization
     if record.bits_per_weight:
         quantization += f" · {bits_line(record.bits_per_weight)} a weight"
@@ -272,12 +269,30 @@ def facts_of(record: ModelRecord, facts: ModelFacts | None) -> list[Fact]:
         lines.append(Fact("Licence", facts.licence or "not stated"))
         if not facts.chat_template:
             lines.append(Fact("Chat template", "none"))
-    lines += [
+    return [*lines, *_place_lines(record)]
+
+
+def _adapter_lines(record: ModelRecord, adapter: AdapterFacts) -> list[Fact]:
+    strength = f"rank {adapter.rank}" if adapter.rank else "no rank"
+    if adapter.alpha is not None:
+        strength += f", alpha {show.number(adapter.alpha)}"
+    modules = ", ".join(adapter.targets)
+    return [
+        Fact("Method", adapter.method),
+        Fact("Strength", strength),
+        Fact("Changes", modules or "not stated", modules.replace(", ", "\n")),
+        Fact("Parameters", show.count(record.parameters), f"{record.parameters:,} weights"),
+        Fact("Form", f"{CONTAINER_TITLES[adapter.container]} adapter"),
+        Fact("Base", adapter.base or "none", adapter.base or ""),
+    ]
+
+
+def _place_lines(record: ModelRecord) -> list[Fact]:
+    return [
         Fact("On disk", show.bytes(record.size_bytes), f"{record.size_bytes:,} bytes"),
         Fact("Owner", "used in place" if record.in_place else "Tenfold", source_line(record.source)),
         Fact("Path", str(record.path), str(record.path)),
     ]
-    return lines
 
 
 def _section(column: QVBoxLayout, title: str, content: QWidget) -> QWidget:

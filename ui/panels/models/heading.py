@@ -11,6 +11,7 @@ from ui import format as show
 from ui.theme import Theme
 from ui.widgets.model_title import WrappedTitle
 from ui.widgets.model_words import gain_line
+from ui.widgets.tuning_words import gain_figure
 from workbench.library.records import ModelRecord
 
 _LINK_LETTERS = 44
@@ -64,9 +65,11 @@ class Heading(QWidget):
         self._shown = (record, parent, job_title)
         self._title.set_text(record.name)
         self._tell_origin()
-        gain = gain_line(record, parent)
+        gain, of = gain_line(record, parent), show.bytes(record.size_bytes)
+        if record.tuning is not None:
+            gain, of = gain_figure(record.tuning)
         self._figure.setText(gain or show.bytes(record.size_bytes))
-        self._beside.setText(show.bytes(record.size_bytes) if gain else record.quantization)
+        self._beside.setText(of if gain else record.quantization)
         self._gone.setVisible(missing)
         self._gone_text.setText(
             f"Its files are no longer at {_breakable(str(record.path))}. They were moved or deleted, "
@@ -78,7 +81,7 @@ class Heading(QWidget):
             return
         record, parent, job_title = self._shown
         made = (
-            f"from {self._link('model', parent.id, parent.name)}"
+            f"{'of' if record.format == 'adapter' else 'from'} {self._link('model', parent.id, parent.name)}"
             if parent is not None
             else html.escape(source_line(record.source))
         )
