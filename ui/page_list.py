@@ -47,6 +47,7 @@ PAGES = (
     PageEntry("models", "Models", "models", "ui.pages.models", "ModelsPage"),
     PageEntry("chat", "Chat", "chat", "ui.pages.chat", "ChatPage"),
     PageEntry("optimize", "Optimize", "optimize", "ui.pages.optimize", "OptimizePage"),
+    PageEntry("finetune", "Fine-tune", "finetune", "ui.pages.finetune", "FinetunePage"),
     PageEntry("jobs", "Jobs", "jobs", "ui.pages.jobs", "JobsPage"),
     PageEntry("settings", "Settings", "settings", "ui.pages.settings", "SettingsPage", at_foot=True),
 )

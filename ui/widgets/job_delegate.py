@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
@@ -15,11 +17,22 @@ ROW_HEIGHT = 62
 
 
 class JobDelegate(QStyledItemDelegate):
-    """Rows of one height, so that ten thousand of them cost no more than ten."""
+    """Rows of one height, so that ten thousand of them cost no more than ten.
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    Args:
+        line: What stands under a job's title.
+    """
+
+    def __init__(
+        self,
+        theme: Theme,
+        parent: QWidget | None = None,
+        *,
+        line: Callable[[JobRecord], str] = state_line,
+    ) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._text = line
         self._title = QFont()
         self._title.setPixelSize(13)
         self._title.setWeight(QFont.Weight.DemiBold)
@@ -54,7 +67,7 @@ class JobDelegate(QStyledItemDelegate):
         painter.drawText(QRect(left, top, width, 20), align, title)
         painter.setFont(self._line)
         painter.setPen(QColor(tokens.bad if job.state == "failed" else tokens.second))
-        line = QFontMetrics(self._line).elidedText(state_line(job), Qt.TextElideMode.ElideRight, width)
+        line = QFontMetrics(self._line).elidedText(self._text(job), Qt.TextElideMode.ElideRight, width)
         painter.drawText(QRect(left, top + 20, width, 18), align, line)
         if running:
             bar = QRectF(left, box.bottom() - 10, width, 4)

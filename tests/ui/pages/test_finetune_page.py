@@ -1,0 +1,278 @@
+"""The Fine-tune page, over a real library, the real catalogue, real child processes and a real board."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QFileDialog, QPushButton
+from pytestqt.qtbot import QtBot
+
+from ui.context import AppContext
+from ui.pages.finetune import DATA, SETTINGS, TRAINING, FinetunePage
+from ui.panels.finetune.data_choice import DataChoice
+from workbench.catalogue import Catalogue
+from workbench.home import Home
+
+_CTRL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture(scope="session")
+def catalogue_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the plugins offer, looked at once for all tests of this file."""
+    home = Home(tmp_path_factory.mktemp("catalogue")).create()
+    Catalogue(home).load()
+    return home.cache / "catalogue.json"
+
+
+@pytest.fixture
+def page(context: AppContext, catalogue_cache: Path, home: Home, qtbot: QtBot) -> FinetunePage:
+    home.cache.mkdir(exist_ok=True)
+    shutil.copy(catalogue_cache, home.cache / "catalogue.json")
+    context.session.catalogue.__init__(home)  # type: ignore[misc] - reads the cache that was just put there
+    made = FinetunePage(context)
+    qtbot.addWidget(made)
+    made.resize(1180, 760)
+    return made
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """Forty conversations, one of them long, and two rows that can't be used."""
+    file = tmp_path / "desk-codes.jsonl"
+    lines = [_row(f"Which desk is number {number}?", f"Desk {number}.") for number in range(39)]
+    lines += [_row("Tell me all.", "word " * 300), '{"messages": []}', "{broken"]
+    file.write_text("\n".join(lines))
+    return file
+
+
+def test_without_models_the_page_offers_to_add_one(
+    page: FinetunePage, context: AppContext, qtbot: QtBot
+) -> None:
+    page.show()
+    button = next(each for each in page.findChildren(QPushButton) if each.text() == "Add a model")
+
+    with qtbot.waitSignal(context.open_page) as asked:
+        button.click()
+
+    assert button.isVisible()
+    assert asked.args[0] == "models"
+
+
+def test_a_gguf_file_alone_can_be_converted_first(
+    page: FinetunePage, context: AppContext, tiny_gguf: Path, qtbot: QtBot
+) -> None:
+    context.session.library.add(tiny_gguf)
+    page.show()
+    button = next(each for each in page.findChildren(QPushButton) if each.text() == "Convert to safetensors")
+
+    with qtbot.waitSignal(context.open_page) as asked:
+        button.click()
+
+    assert button.isVisible()
+    assert asked.args == ["optimize", (None, "gguf-dequantize")]
+
+
+def test_dropped_examples_are_read_shown_and_trained_on(
+    page: FinetunePage, context: AppContext, tiny_hf: Path, rows: Path, qtbot: QtBot
+) -> None:
+    model = context.session.library.add(tiny_hf).record
+    _open(page, model.id, qtbot)
+    assert not page.plan.start_button.isEnabled()
+
+    _drop(page, rows)
+    qtbot.waitUntil(lambda: page.data.answer is not None, timeout=60_000)
+
+    answer = page.data.answer
+    assert answer is not None
+    assert (answer.rows, answer.bad) == (40, 2)
+    assert page.data.examples.figures.figures["bad"].text() == "2"
+    assert "Which desk is number 0?" in page.data.preview.view.toPlainText()
+    assert "learned" in page.steps.steps[DATA].state.line
+    assert page.plan.start_button.isEnabled()
+    assert f"{answer.train.rows} examples" in page.plan.sentence.text()
+
+    qtbot.keyClick(page, Qt.Key.Key_Return, _CTRL)
+
+    job = context.session.board.list()[0]
+    spec = context.session.board.spec(job.id)
+    assert spec.operation == "finetune-torch"
+    assert spec.params["data"] == [str(rows)]
+    assert page.steps.current == TRAINING
+    assert page.training.job is not None
+    assert page.training.job.id == job.id
+    assert page.teach.current_run() == job.id
+
+
+def test_other_cut_offs_and_examples_are_asked_for_anew(
+    page: FinetunePage, context: AppContext, tiny_hf: Path, rows: Path, qtbot: QtBot
+) -> None:
+    model = context.session.library.add(tiny_hf).record
+    _open(page, model.id, qtbot)
+    _choose(page, rows, qtbot)
+
+    page.data.lengths.limit.setValue(64)
+    page.data.lengths.limit.setValue(96)
+    qtbot.waitUntil(lambda: _limit(page) == 96, timeout=60_000)
+    assert page.data.answer is not None
+    assert page.data.answer.cut_rows == 1
+    tabs = page.data.lists.tabs
+    assert [tabs.tabText(place).split(" ·")[0] for place in range(tabs.count())][:2] == ["Bad", "Long"]
+    assert page.data.lists.model.index(0, 1).data() == "41"
+
+    page.data.preview.show_number(39)
+    qtbot.waitUntil(lambda: page.data.answer.first_row == 39, timeout=60_000)  # type: ignore[union-attr]
+    assert page.data.preview.number == 39
+    assert "cut off" in page.data.preview.view.accessibleDescription()
+
+
+def test_rows_that_nobody_can_tell_are_mapped_by_hand(
+    page: FinetunePage, context: AppContext, tiny_hf: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    model = context.session.library.add(tiny_hf).record
+    odd = tmp_path / "odd.jsonl"
+    odd.write_text("\n".join(json.dumps({"q": f"Number {n}?", "a": f"It is {n}."}) for n in range(20)))
+    _open(page, model.id, qtbot)
+
+    page.data.choose(DataChoice().with_files([odd]))
+    qtbot.waitUntil(lambda: "The fields are" in page.data.trouble.accessibleName(), timeout=60_000)
+    assert page.data.trouble.isVisible()
+    assert page.steps.steps[DATA].state.sign == "bad"
+    assert not page.plan.start_button.isEnabled()
+
+    mapping = page.data.examples.mapping
+    mapping.kind.setCurrentIndex(mapping.kind.findData("completion"))
+    mapping.kind.activated.emit(mapping.kind.currentIndex())
+    for part, field in (("prompt", "q"), ("completion", "a")):
+        combo = mapping.combos[part]
+        combo.setCurrentIndex(combo.findData(field))
+        combo.activated.emit(combo.currentIndex())
+
+    qtbot.waitUntil(lambda: page.data.answer is not None, timeout=60_000)
+    assert not page.data.trouble.isVisible()
+    assert page.data.choice.values(("layout", "fields")) == {
+        "layout": "completion",
+        "fields": {"prompt": "q", "completion": "a"},
+    }
+
+
+def test_nothing_starts_while_something_is_wrong_and_its_place_says_why(
+    page: FinetunePage, context: AppContext, tiny_hf: Path, rows: Path, qtbot: QtBot
+) -> None:
+    model = context.session.library.add(tiny_hf).record
+    _open(page, model.id, qtbot)
+    _choose(page, rows, qtbot)
+    form = page.settings.form
+    assert form is not None
+    field = form.field("learning_rate")
+    field.input.setRange(-1, 2)  # type: ignore[attr-defined] - as a pasted value would come by it
+
+    field.set_value(2.0)
+    page.start()
+    assert page.steps.current == SETTINGS
+    assert "learning_rate" in form.problems()
+    assert page.steps.steps[SETTINGS].state.sign == "bad"
+    field.reset()
+
+    page.data.lists.bad_chosen.emit("refuse")
+    qtbot.waitUntil(lambda: bool(page.data.answer and page.data.answer.refused), timeout=60_000)
+    assert "2 rows can't be used" in page.data.trouble.accessibleName()
+    assert page.steps.steps[DATA].state.sign == "warn"
+    assert not page.plan.start_button.isEnabled()
+    page.start()
+
+    assert context.session.board.list() == []
+
+
+def test_a_run_is_trained_again_with_its_data_and_settings(
+    page: FinetunePage, context: AppContext, tiny_hf: Path, rows: Path, qtbot: QtBot
+) -> None:
+    model = context.session.library.add(tiny_hf).record
+    _open(page, model.id, qtbot)
+    _choose(page, rows, qtbot)
+    assert page.settings.form is not None
+    page.settings.form.set_values({"rank": 4})
+    page.plan.name.selectAll()
+    qtbot.keyClicks(page.plan.name, "first-try")
+    page.start()
+    job = context.session.board.list()[0]
+    assert context.session.board.spec(job.id).output_name == "first-try"
+    context.session.board.cancel(job.id)
+    page.settings.reset()
+    page.data.choose(DataChoice())
+
+    page.show_run(job.id)
+    page.training.head.buttons["again"].click()
+
+    assert page.steps.current == SETTINGS
+    assert page.settings.values()["rank"] == 4
+    assert [each.path for each in page.data.choice.files] == [rows]
+
+
+def test_steps_examples_and_the_script_are_reached_by_keys(
+    page: FinetunePage,
+    context: AppContext,
+    tiny_hf: Path,
+    rows: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+) -> None:
+    model = context.session.library.add(tiny_hf).record
+    _open(page, model.id, qtbot)
+    _choose(page, rows, qtbot)
+    alt = Qt.KeyboardModifier.AltModifier
+    chosen = tmp_path / "job.py"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(chosen), ""))
+
+    qtbot.keyClick(page, Qt.Key.Key_Right, alt)
+    assert page.data.preview.number == 1
+    for place, key in ((SETTINGS, Qt.Key.Key_2), (TRAINING, Qt.Key.Key_3), (DATA, Qt.Key.Key_1)):
+        qtbot.keyClick(page, key, alt)
+        assert page.steps.current == place
+        assert page.plan.isVisible() == (place != TRAINING)
+    qtbot.keyClick(page, Qt.Key.Key_E, _CTRL)
+
+    assert "finetune-torch" in chosen.read_text()
+    assert context.session.board.list() == []
+
+
+def _row(prompt: str, answer: str) -> str:
+    turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
+    return json.dumps({"messages": turns})
+
+
+def _limit(page: FinetunePage) -> int:
+    return page.data.answer.limit if page.data.answer is not None else 0
+
+
+def _open(page: FinetunePage, argument: object, qtbot: QtBot) -> None:
+    """Show the page as the window does."""
+    page.show()
+    # Keys reach the shortcuts of an active window alone.
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
+    page.open(argument)
+    qtbot.waitUntil(lambda: page.entry is not None, timeout=60_000)
+
+
+def _choose(page: FinetunePage, file: Path, qtbot: QtBot) -> None:
+    page.data.choose(DataChoice().with_files([file]))
+    qtbot.waitUntil(lambda: page.data.answer is not None, timeout=60_000)
+
+
+def _drop(page: FinetunePage, file: Path) -> None:
+    carried = QMimeData()
+    carried.setUrls([QUrl.fromLocalFile(str(file))])
+    event = QDropEvent(
+        QPointF(QPoint(50, 50)),
+        Qt.DropAction.CopyAction,
+        carried,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    page.data.dropEvent(event)

@@ -1,0 +1,453 @@
+"""The Fine-tune page: examples, settings, and a run that one watches while the model learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ui.context import AppContext
+from ui.panels.finetune.data_answer import DataAnswer
+from ui.panels.finetune.data_choice import DATA_FIELDS, DataChoice, choice_from
+from ui.panels.finetune.data_panel import DataPanel
+from ui.panels.finetune.data_question import DataQuestion
+from ui.panels.finetune.nothing import no_model, no_trainable_model
+from ui.panels.finetune.plan import PlanCard
+from ui.panels.finetune.planning import Situation, plan_of, trains, usable
+from ui.panels.finetune.runs import Runs
+from ui.panels.finetune.settings_panel import SettingsPanel
+from ui.panels.finetune.step_bar import StepBar
+from ui.panels.finetune.step_states import data_state, settings_state, training_state
+from ui.panels.finetune.teach_card import TeachCard
+from ui.panels.finetune.training_panel import TrainingPanel
+from workbench.catalogue_entry import OperationEntry
+from workbench.errors import ParameterError, WorkbenchError
+from workbench.jobs.build import make_spec
+from workbench.jobs.records import JobRecord
+from workbench.jobs.runner import JobUpdate
+from workbench.jobs.script import render
+from workbench.jobs.spec import JobSpec
+from workbench.library.records import ModelRecord
+from workbench.model import ModelFacts
+
+DATA, SETTINGS, TRAINING = range(3)
+_STEPS = ("Data", "Settings", "Training")
+_LEFT_WIDTH = 244
+_RIGHT_WIDTH = 284
+#: Formats that some operation can train; adapters and GGUF files can't be.
+_TRAINABLE = ("hf", "mlx")
+#: How long a person may go on typing before the plan is worked out anew.
+_SETTLE_MS = 120
+
+
+class FinetunePage(QWidget):
+    """See the module."""
+
+    name = "finetune"
+    title = "Fine-tune"
+    icon = "finetune"
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._session = context.session
+        self._record: ModelRecord | None = None
+        self._facts: ModelFacts | None = None
+        self._entries: tuple[OperationEntry, ...] = ()
+        self._entry: OperationEntry | None = None
+        self._own_name = ""
+        self._trouble = ""
+        self._stale = True
+        self._runs = Runs(self._session)
+        self.question = DataQuestion(self._session.home.root, self)
+        self._plan_soon = QTimer(self)
+        self._plan_soon.setSingleShot(True)
+        self._plan_soon.setInterval(_SETTLE_MS)
+        self._plan_soon.timeout.connect(self._show_plan)
+        self._catalogue_poll = QTimer(self)
+        self._catalogue_poll.setInterval(100)
+        self._catalogue_poll.timeout.connect(self._poll_catalogue)
+        self._build()
+        self._connect()
+        self._make_actions()
+
+    def refresh(self) -> None:
+        """Read the models, the runs and the catalogue anew."""
+        self._stale = False
+        self._show_models()
+        self._session.catalogue.start_refresh()
+        self._poll_catalogue()
+        self._catalogue_poll.start()
+
+    def open(self, argument: object) -> None:
+        """Choose a model by its id, or show a run: `("run", job id)`."""
+        if self._stale:
+            self.refresh()
+        if isinstance(argument, str):
+            self._show_models()
+            self.teach.chooser.choose(argument)
+            self.steps.choose(DATA)
+        elif isinstance(argument, tuple) and argument[0] == "run":
+            self.show_run(argument[1])
+
+    def actions(self) -> list[QAction]:  # type: ignore[override]
+        """What the palette and the shortcuts sheet offer of this page."""
+        return list(self._actions)
+
+    @property
+    def entry(self) -> OperationEntry | None:
+        """The operation that would train."""
+        return self._entry
+
+    def show_run(self, job_id: str) -> None:
+        """Show a run and its model."""
+        try:
+            job = self._session.board.get(job_id)
+        except WorkbenchError as error:
+            self._report(error)
+            return
+        if job.model_id is not None:
+            self.teach.chooser.choose(job.model_id)
+        self.teach.mark_run(job.id)
+        self.training.show_job(job)
+        self.steps.choose(TRAINING)
+        self._show_steps()
+
+    def start(self) -> None:
+        """Put the run into the queue, and watch it."""
+        spec = self._checked_spec() if self.plan.start_button.isEnabled() else None
+        if spec is None:
+            return
+        try:
+            job = self._session.board.submit(spec)
+        except WorkbenchError as error:
+            self._report(error)
+            return
+        self._own_name = ""
+        self._show_runs()
+        self.show_run(job.id)
+
+    def export(self) -> None:
+        """Save what a start would run."""
+        spec = self._checked_spec() if self.plan.export_button.isEnabled() else None
+        if spec is None:
+            return
+        name = f"{spec.operation}.py"
+        chosen, _ = QFileDialog.getSaveFileName(self, "Export as script", name, "Python scripts (*.py)")
+        if not chosen:
+            return
+        try:
+            Path(chosen).write_text(render(spec), encoding="utf-8")
+        except OSError as error:
+            self._context.message.emit("bad", f"{chosen} could not be written: {error.strerror or error}.")
+            return
+        self._context.message.emit("good", f"Saved {chosen}. Run it with: python {Path(chosen).name} --help")
+
+    def showEvent(self, event: object) -> None:
+        if self._stale:
+            self.refresh()
+
+    def hideEvent(self, event: object) -> None:
+        self._catalogue_poll.stop()
+
+    # ------------------------------------------------------------------ models and operations
+
+    def _models_changed(self) -> None:
+        if self.isVisible():
+            self._show_models()
+        else:
+            self._stale = True
+
+    def _show_models(self) -> None:
+        records = self._session.library.list()
+        trainable = [record for record in records if record.format in _TRAINABLE]
+        self.teach.chooser.set_records(trainable)
+        self._stack.setCurrentIndex(0 if trainable else 2 if records else 1)
+        if trainable and self.teach.chooser.current_id() is None:
+            self.teach.chooser.choose(trainable[0].id)
+
+    def _model_chosen(self, model_id: str) -> None:
+        try:
+            self._record = self._session.library.get(model_id)
+            self._facts = self._session.library.facts(model_id)
+        except WorkbenchError as error:
+            self._report(error)
+            return
+        self._own_name = ""
+        self.teach.show_model(self._record)
+        self._show_operations()
+        self._show_runs()
+        self._ask()
+
+    def _poll_catalogue(self) -> None:
+        try:
+            contents = self._session.catalogue.poll_refresh()
+        except WorkbenchError as error:
+            self._catalogue_poll.stop()
+            self._report(error)
+            return
+        if contents is not None:
+            self._catalogue_poll.stop()
+            self._entries = tuple(entry for entry in contents.operations if trains(entry))
+            self._show_operations()
+            self._show_runs()
+
+    def _show_operations(self) -> None:
+        offered = usable(self._entries, self._facts)
+        names = [entry.name for entry in offered]
+        kept = self._entry.name if self._entry is not None else ""
+        chosen = kept if kept in names else next(iter(names), "")
+        self.teach.show_operations(offered, chosen)
+        self._choose_operation(chosen)
+
+    def _choose_operation(self, name: str) -> None:
+        self._entry = next((entry for entry in self._entries if entry.name == name), None)
+        if self._entry is not None:
+            length = self._facts.context_length if self._facts is not None else None
+            self.data.set_fields(self._entry.fields, length)
+            self.settings.set_operation(self._entry)
+            if not self.data.choice.files:
+                defaults = {spec.name: spec.default for spec in self._entry.fields}
+                self.data.show_choice(choice_from({**defaults, "data": []}))
+        self._show_plan()
+
+    # ------------------------------------------------------------------ data
+
+    def _use_sample(self) -> None:
+        from workbench.assets import SAMPLE_DATASET
+
+        self.data.choose(DataChoice().with_files([SAMPLE_DATASET]))
+
+    def _ask(self, first_row: int = 0) -> None:
+        if self._record is not None:
+            self.question.ask(self.data.choice, self._record.id, first_row)
+        self._show_plan()
+
+    def _take_answer(self, answer: DataAnswer) -> None:
+        self._trouble = ""
+        self.data.show_answer(answer)
+        if answer.defaults:
+            self.settings.suggest(answer.defaults)
+        self._show_plan()
+
+    def _take_trouble(self, error: WorkbenchError) -> None:
+        self._trouble = error.message
+        self.data.show_trouble(error)
+        self.question.ask_fields(self.data.choice)
+        self._show_plan()
+
+    # ------------------------------------------------------------------ the plan
+
+    def _values(self) -> dict[str, Any]:
+        if self._entry is None:
+            return {}
+        known = {spec.name for spec in self._entry.fields}
+        return self.settings.values() | self.data.choice.values(known)
+
+    def _show_plan(self) -> None:
+        values = self._values()
+        situation = Situation(
+            record=self._record,
+            facts=self._facts,
+            entry=self._entry,
+            choice=self.data.choice,
+            answer=self.data.answer,
+            is_reading=not self._trouble,
+            values=values,
+            output_name=self._own_name or self._proposed_name(values),
+        )
+        self.plan.show_plan(plan_of(situation))
+        self._show_steps()
+
+    def _proposed_name(self, values: dict[str, Any]) -> str:
+        try:
+            return self._spec_of(values).output_name
+        except WorkbenchError:
+            # Something is still missing or wrong; its message stands at its place.
+            return f"{self._record.name}-tuned" if self._record is not None else ""
+
+    def _spec_of(self, values: dict[str, Any]) -> JobSpec:
+        if self._entry is None or self._record is None:
+            raise WorkbenchError("There is no model that could be trained.", remedy="Choose one first.")
+        source = self._session.library.to_spec_input(self._record.id)
+        return make_spec(self._entry, self._record, self._facts, values, input=source)
+
+    def _checked_spec(self) -> JobSpec | None:
+        """The run as everything stands; None, with the reason at its place, where it can't be made."""
+        form = self.settings.form
+        if form is None:
+            return None
+        if form.problems():
+            self.steps.choose(SETTINGS)
+            form.check()
+            self._show_steps()
+            return None
+        try:
+            spec = self._spec_of(self._values())
+        except ParameterError as error:
+            self.steps.choose(DATA if error.parameter in DATA_FIELDS else SETTINGS)
+            self._report(error)
+            return None
+        except WorkbenchError as error:
+            self._report(error)
+            return None
+        name = self._own_name.strip()
+        return spec.model_copy(update={"output_name": name}) if name else spec
+
+    def _name_edited(self, text: str) -> None:
+        self._own_name = text
+        if not text.strip():
+            self._plan_soon.start()
+
+    # ------------------------------------------------------------------ runs
+
+    def _show_runs(self) -> None:
+        if self._record is None:
+            return
+        names = {entry.name for entry in self._entries}
+        self.teach.show_runs(self._runs.on_model(self._record.id, names))
+
+    def _take_updates(self, updates: list[JobUpdate]) -> None:
+        if self._stale:
+            return
+        names = {entry.name for entry in self._entries}
+        own = self._record.id if self._record is not None else ""
+        mine = [each.job for each in updates if each.job.operation in names and each.job.model_id == own]
+        if mine:
+            self.teach.take_runs(self._runs.named(mine))
+        shown = self.training.job
+        for update in updates:
+            if shown is not None and update.job.id == shown.id:
+                self.training.take(update.job, update.events)
+                self._show_steps()
+
+    def _use_run(self, job: JobRecord) -> None:
+        """Take the data and the settings of a run, to train once more with a change."""
+        try:
+            params = self._session.board.spec(job.id).params
+        except WorkbenchError as error:
+            self._report(error)
+            return
+        self.settings.set_values(params)
+        self.data.choose(choice_from(params))
+        self.steps.choose(SETTINGS)
+
+    # ------------------------------------------------------------------ showing
+
+    def _show_step(self, place: int) -> None:
+        self._middle.setCurrentIndex(place)
+        self.plan.setVisible(place != TRAINING)
+
+    def _show_steps(self) -> None:
+        troubled = bool(self._trouble)
+        self.steps.show_state(DATA, data_state(self.data.choice, self.data.answer, in_trouble=troubled))
+        form = self.settings.form
+        wrong = form is not None and bool(form.problems())
+        self.steps.show_state(SETTINGS, settings_state(self.settings.by_hand(), in_trouble=wrong))
+        self.steps.show_state(TRAINING, training_state(self.training.job))
+
+    def _report(self, error: WorkbenchError) -> None:
+        self._context.message.emit("bad", str(error))
+
+    def _build(self) -> None:
+        theme = self._context.theme
+        head = QHBoxLayout()
+        head.setSpacing(14)
+        title = QLabel(self.title)
+        title.setProperty("role", "title")
+        explanation = QLabel("Teach a model from examples, and see what it learned and what it forgot")
+        explanation.setProperty("role", "second")
+        head.addWidget(title)
+        head.addWidget(explanation)
+        head.addStretch(1)
+        self.teach = TeachCard(theme, self._runs.line)
+        self.teach.setFixedWidth(_LEFT_WIDTH)
+        self.steps = StepBar(theme, _STEPS)
+        self.data = DataPanel(theme)
+        self.settings = SettingsPanel()
+        self.training = TrainingPanel(self._context)
+        self._middle = QStackedWidget()
+        for panel in (self.data, self.settings, self.training):
+            self._middle.addWidget(panel)
+        self.plan = PlanCard(theme)
+        self.plan.setFixedWidth(_RIGHT_WIDTH)
+        lower = QHBoxLayout()
+        lower.setSpacing(12)
+        lower.addWidget(self._middle, 1)
+        lower.addWidget(self.plan)
+        middle = QVBoxLayout()
+        middle.setSpacing(12)
+        middle.addWidget(self.steps)
+        middle.addLayout(lower, 1)
+        columns = QWidget()
+        row = QHBoxLayout(columns)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        row.addWidget(self.teach)
+        row.addLayout(middle, 1)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(columns)
+        self._stack.addWidget(no_model(self._context.open_page.emit))
+        self._stack.addWidget(no_trainable_model(self._context.open_page.emit))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(24, 20, 24, 20)
+        layout.setSpacing(16)
+        layout.addLayout(head)
+        layout.addWidget(self._stack, 1)
+
+    def _connect(self) -> None:
+        context = self._context
+        context.models_changed.connect(self._models_changed)
+        context.jobs_changed.connect(self._take_updates)
+        context.closing.connect(self.question.stop)
+        self.teach.chooser.chosen.connect(self._model_chosen)
+        self.teach.operation_chosen.connect(self._choose_operation)
+        self.teach.run_chosen.connect(self.show_run)
+        self.steps.chosen.connect(self._show_step)
+        self.data.edited.connect(lambda _choice: self._ask())
+        self.data.sample_wanted.connect(self._use_sample)
+        self.data.row_wanted.connect(self._ask)
+        self.data.fields_wanted.connect(lambda: self.question.ask_fields(self.data.choice))
+        self.question.began.connect(self.data.show_reading)
+        self.question.progressed.connect(self.data.show_reading)
+        self.question.answered.connect(self._take_answer)
+        self.question.failed.connect(self._take_trouble)
+        self.question.fields_found.connect(self.data.show_fields)
+        self.settings.edited.connect(self._plan_soon.start)
+        self.plan.start.connect(self.start)
+        self.plan.export.connect(self.export)
+        self.plan.renamed.connect(self._name_edited)
+        self.training.use_wanted.connect(self._use_run)
+
+    def _make_actions(self) -> None:
+        self._actions: list[QAction] = []
+        for text, keys, call in (
+            ("Start training", ("Ctrl+Return", "Ctrl+Enter"), self.start),
+            ("Export the training as a script", ("Ctrl+E",), self.export),
+            ("Add examples…", ("Ctrl+O",), self.data.add_files),
+            ("Use the sample dataset", (), self._use_sample),
+            ("Show the data", ("Alt+1",), lambda: self.steps.choose(DATA)),
+            ("Show the settings", ("Alt+2",), lambda: self.steps.choose(SETTINGS)),
+            ("Show the training", ("Alt+3",), lambda: self.steps.choose(TRAINING)),
+            ("Next example", ("Alt+Right",), lambda: self.data.preview.step(1)),
+            ("Example before", ("Alt+Left",), lambda: self.data.preview.step(-1)),
+            ("Choose another model", ("Ctrl+F",), self.teach.chooser.setFocus),
+            ("Use all good defaults", (), self.settings.reset),
+            *self.training.commands(),
+        ):
+            action = QAction(text, self)
+            action.setShortcuts([QKeySequence(each) for each in keys])
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            action.triggered.connect(lambda _on=False, call=call: call())
+            self.addAction(action)
+            self._actions.append(action)

@@ -1,0 +1,110 @@
+"""The figures of a run: step, held-out loss, speed, memory, time left."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+import numpy as np
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from ui import format
+from ui.widgets.job_metrics import memory, throughput
+from ui.widgets.job_tiles import Tile
+from ui.widgets.job_words import TimeLeft, duration_of, share_done, time_left_text
+from workbench.jobs.records import JobRecord
+from workbench.jobs.trace import RunTrace
+
+_TITLES = {
+    "step": "Step",
+    "loss": "Held-out loss",
+    "speed": "Tokens per second",
+    "memory": "Memory peak",
+    "time": "Time left",
+}
+
+
+class RunTiles(QWidget):
+    """Five tiles in a row."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        self.tiles = {name: Tile(title) for name, title in _TITLES.items()}
+        for tile in self.tiles.values():
+            row.addWidget(tile, 1)
+
+    def show_job(self, job: JobRecord, left: TimeLeft, epochs: float | None) -> None:
+        """What the job's record tells."""
+        self._show_step(job, epochs)
+        self._show_time(job, left)
+
+    def show_trace(self, trace: RunTrace, *, running: bool) -> None:
+        """What the run measured."""
+        self._show_loss(trace)
+        self._show_speed(trace, running=running)
+        self._show_memory(trace, running=running)
+
+    def _show_step(self, job: JobRecord, epochs: float | None) -> None:
+        share = share_done(job)
+        if job.progress_total <= 0 or job.progress_unit != "steps":
+            far = format.percent(share) if share is not None and job.state == "running" else "—"
+            waits = "waiting for its turn" if job.state == "queued" else "not begun yet"
+            self.tiles["step"].show_figure(far, job.progress_label or waits)
+            return
+        done, total = format.grouped(int(job.progress_done)), format.grouped(int(job.progress_total))
+        remark = ""
+        if epochs and share is not None:
+            remark = f"epoch {min(share * epochs, epochs):.1f} of {epochs:g}"
+        self.tiles["step"].show_figure(f"{done} / {total}", remark)
+
+    def _show_loss(self, trace: RunTrace) -> None:
+        steps, losses = trace.by_step("loss/held-out")
+        if not len(losses):
+            last = trace.last("loss/train")
+            remark = f"training {last:.3g}" if last is not None else "nothing measured yet"
+            self.tiles["loss"].show_figure("—", remark)
+            return
+        best = int(np.argmin(losses))
+        if best == len(losses) - 1:
+            remark = f"best · before {losses[0]:.3g}" if best else "before training"
+        else:
+            remark = f"best {losses[best]:.3g}, step {format.grouped(int(steps[best]))}"
+        self.tiles["loss"].show_figure(f"{losses[-1]:.3g}", remark)
+
+    def _show_speed(self, trace: RunTrace, *, running: bool) -> None:
+        curves = throughput(trace.timed().items()).curves
+        if not curves:
+            self.tiles["speed"].show_figure("—", "nothing measured yet")
+            return
+        rates = [_rate(trace.by_time(curve.name)[1], running=running) for curve in curves[:2]]
+        remark = f"{format.number(rates[1])} with padding" if len(rates) > 1 else ""
+        self.tiles["speed"].show_figure(format.number(rates[0]), remark)
+
+    def _show_memory(self, trace: RunTrace, *, running: bool) -> None:
+        curves = memory(trace.timed().items()).curves
+        if not curves:
+            self.tiles["memory"].show_figure("—", "nothing measured yet")
+            return
+        values = trace.by_time(curves[-1].name if "gpu" in curves[-1].name else curves[0].name)[1]
+        remark = f"now {format.bytes(int(values[-1]))}" if running else "of this run"
+        self.tiles["memory"].show_figure(format.bytes(int(np.max(values))), remark)
+
+    def _show_time(self, job: JobRecord, left: TimeLeft) -> None:
+        now, tile = time.time(), self.tiles["time"]
+        took = duration_of(job, now)
+        if job.state == "running":
+            seconds = left.seconds(now)
+            ends = f"ends {datetime.fromtimestamp(now + seconds):%H:%M}" if seconds is not None else ""
+            tile.show_figure(time_left_text(seconds), ends or f"ran {format.duration(took)}", "Time left")
+        elif took is None:
+            tile.show_figure("—", "has not started", "Time")
+        else:
+            tile.show_figure(format.duration(took), format.date(job.ended_at or job.started_at), "Took")
+
+
+def _rate(values: np.ndarray, *, running: bool) -> float:
+    """While a run goes on the mean of the last ten values: two a second jump with every batch."""
+    return float(np.mean(values[-10:] if running else values[values > 0])) if np.any(values > 0) else 0.0
