@@ -34,10 +34,12 @@ def elected(deltas: Sequence[Any], weights: Sequence[float]) -> Any:
     import torch
 
     way = torch.where(summed(deltas, [1.0] * len(deltas)) >= 0, 1.0, -1.0)
-    agreeing = [delta * way > 0 for delta in deltas]
-    total = summed([delta * agrees for delta, agrees in zip(deltas, agreeing, strict=True)], weights)
-    voices = torch.stack(agreeing).sum(0)
-    return total / voices.clamp(min=1)
+    total, voices = torch.zeros_like(way), torch.zeros_like(way)
+    for delta, weight in zip(deltas, weights, strict=True):
+        agreeing = (delta * way).clamp_(min=0)
+        total.add_(agreeing, alpha=weight)
+        voices += agreeing.sign_()
+    return total.mul_(way).div_(voices.clamp_(min=1))
 
 
 def trimmed(delta: Any, threshold: float) -> Any:
