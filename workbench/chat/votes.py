@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Literal
 
 from sqlalchemy import or_, select
 
+from workbench.measure.intervals import wilson
 from workbench.store.database import Store
 from workbench.store.guarded import guarded
 from workbench.store.tables import VoteRow
@@ -68,16 +68,3 @@ class Votes:
         wins = sum(worth[winner] if first == one else 1 - worth[winner] for first, winner in rows)
         low, high = wilson(wins, len(rows))
         return WinRate(len(rows), wins / len(rows), low, high)
-
-
-def wilson(wins: float, votes: int, z: float = 1.96) -> tuple[float, float]:
-    """The score interval of a share (Wilson 1927), which holds for few votes too.
-
-    >>> [round(each, 3) for each in wilson(8, 10)]
-    [0.49, 0.943]
-    """
-    share = wins / votes
-    centre = share + z * z / (2 * votes)
-    spread = z * math.sqrt(share * (1 - share) / votes + z * z / (4 * votes * votes))
-    below = 1 + z * z / votes
-    return max(0.0, (centre - spread) / below), min(1.0, (centre + spread) / below)

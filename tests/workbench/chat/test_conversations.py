@@ -8,7 +8,7 @@ import pytest
 
 from workbench.chat.conversations import Conversations
 from workbench.chat.export import as_json, as_markdown
-from workbench.chat.votes import Votes, wilson
+from workbench.chat.votes import Votes
 from workbench.errors import NotFoundError
 from workbench.store.database import Store
 
@@ -112,9 +112,3 @@ def test_votes_add_up_whichever_side_stood_first(store: Store) -> None:
     assert other is not None
     assert other.rate == pytest.approx(0.5 / 3)
     assert votes.win_rate("B", "C") is None
-
-
-def test_wilson_stays_within_its_bounds() -> None:
-    assert wilson(0, 5)[0] == 0
-    assert wilson(5, 5)[1] == 1
-    assert wilson(0, 5)[1] < 0.5

@@ -1,0 +1,1 @@
+"""The arithmetic of proofs: intervals, paired tests, distances of models, and what they mean in words."""
