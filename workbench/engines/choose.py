@@ -23,7 +23,7 @@ ENGINES: dict[ModelFormat, tuple[EngineName, ...]] = {
 ADAPTERS: dict[EngineName, tuple[AdapterContainer, ...]] = {
     "llama.cpp": ("gguf",),
     "torch": ("peft",),
-    "mlx": ("mlx",),
+    "mlx": ("mlx", "peft"),
 }
 _MODULES: dict[EngineName, tuple[str, str]] = {
     "llama.cpp": ("llama_cpp", "llama"),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from workbench.engines.base import Logits
 from workbench.engines.errors import RequestError
 from workbench.engines.hf_tokenizer import HfTokenizer
+from workbench.engines.mlx_adapters import MlxAdapter
 from workbench.engines.request import AdapterUse, LoadOptions
 from workbench.errors import MissingExtraError, ModelFileError, UsageError
 
@@ -50,9 +51,10 @@ class MlxModel:
         self.trained_context = int(text.get("max_position_embeddings", 0) or 0)
         self.context = options.context or min(self.trained_context or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
         self.architecture = str(self.config.get("model_type", ""))
-        self._scales = self._with_adapter(options)
-        self._applied: tuple[AdapterUse, ...] | None = None
-        self.apply(())
+        if len(options.adapters) > 1:
+            raise UsageError("The MLX engine loads one adapter at a time.", remedy="Use torch for several.")
+        self._adapter = MlxAdapter(self.model, Path(options.adapters[0].path)) if options.adapters else None
+        self._applied: tuple[AdapterUse, ...] = ()
 
     @property
     def version(self) -> str:
@@ -80,9 +82,8 @@ class MlxModel:
         """Switch the adapter on, with its factor, or off."""
         if adapters == self._applied:
             return
-        factor = adapters[0].scale if adapters else 0.0
-        for layer, scale in self._scales:
-            layer.scale = scale * factor
+        if self._adapter is not None:
+            self._adapter.apply(adapters[0].scale if adapters else None)
         self._applied = adapters
 
     def logits(self, tokens: Sequence[int]) -> Logits:
@@ -114,27 +115,6 @@ class MlxModel:
         """The process, and what MLX holds on a device of its own."""
         on_device = int(self.mx.get_active_memory()) if self.mx.metal.is_available() else 0
         return max(int(psutil.Process().memory_info().rss), on_device)
-
-    def _with_adapter(self, options: LoadOptions) -> list[tuple[Any, float]]:
-        if not options.adapters:
-            return []
-        if len(options.adapters) > 1:
-            raise UsageError("The MLX engine loads one adapter at a time.", remedy="Use torch for several.")
-        from mlx_lm.tuner.utils import load_adapters
-
-        path = options.adapters[0].path
-        try:
-            self.model = load_adapters(self.model, path)
-        except Exception as error:
-            raise ModelFileError(
-                Path(path), f"it is not an adapter for this model: {type(error).__name__}: {error}"
-            ) from error
-        self.model.eval()
-        return [
-            (layer, float(layer.scale))
-            for _name, layer in self.model.named_modules()
-            if hasattr(layer, "lora_a") and hasattr(layer, "scale")
-        ]
 
 
 def as_numpy(mx: Any, array: Any) -> NDArray[np.float32]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
 from workbench.engines.errors import ContextFullError
-from workbench.engines.request import AdapterOptions, AdapterUse, Constraint, DraftOptions
+from workbench.engines.mlx_model import MlxModel
+from workbench.engines.request import AdapterOptions, AdapterUse, Constraint, DraftOptions, LoadOptions
 from workbench.errors import ModelFileError, UsageError
 
+adapters = importlib.import_module("adapters")
+make_adapter = importlib.import_module("make_adapter").make_adapter
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -144,6 +152,76 @@ def test_adapter_changes_the_answer_and_leaves_no_trace(opened, tiny_hf: Path, t
 
     assert with_it != base
     assert run.answer("without", prompt_of(5)) == base
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"target_modules": ["q_proj", "down_proj"], "lora_alpha": 6},
+        {"target_modules": "all-linear", "use_rslora": True, "alpha_pattern": {"layers.1.*q_proj": 3}},
+        {"target_modules": ["v_proj", "o_proj"], "use_dora": True, "rank_pattern": {"o_proj": 2}},
+    ],
+    ids=["LoRA", "rsLoRA", "DoRA"],
+)
+def test_adapter_of_peft_gives_the_logits_that_peft_gives(
+    settings: dict[str, Any], exact_hf: Path, tmp_path: Path
+) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    folder = tmp_path / "tone"
+    make_adapter(exact_hf, folder, r=4, **settings)
+    tokens = prompt_of(6)
+    options = LoadOptions(
+        path=str(exact_hf), format="hf", adapters=(AdapterOptions(name="t", path=str(folder)),)
+    )
+    model = MlxModel(options)
+    plain = MlxModel(LoadOptions(path=str(exact_hf), format="hf")).logits(tokens)
+
+    off = model.logits(tokens)
+    model.apply((AdapterUse(name="t"),))
+    on = model.logits(tokens)
+    model.apply(())
+    off_again = model.logits(tokens)
+
+    tuned = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(exact_hf), folder)
+    with torch.no_grad():
+        expected = tuned(torch.tensor([tokens])).logits[0].numpy()
+    assert np.array_equal(off, plain)
+    assert np.array_equal(off_again, plain)
+    assert np.abs(on - expected).max() < 1e-3 * np.abs(expected - plain).max()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"modules_to_save": ["lm_head"]}, {"target_modules": ["embed_tokens"]}],
+    ids=["whole matrix", "embedding"],
+)
+def test_adapter_that_mlx_can_not_switch_is_refused(
+    settings: dict[str, Any], opened, exact_hf: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tone"
+    make_adapter(exact_hf, folder, r=4, **{"target_modules": ["q_proj"], **settings})
+
+    with pytest.raises(ModelFileError, match="beside pairs of LoRA matrices"):
+        opened(exact_hf, "hf", engine="mlx", adapters=(AdapterOptions(name="t", path=str(folder)),))
+
+
+@pytest.mark.parametrize("spoil", ["layer", "width", "alpha"])
+def test_adapter_of_another_model_is_refused(spoil: str, opened, tiny_hf: Path, tmp_path: Path) -> None:
+    folder = adapters.peft_adapter(tmp_path / "tone", **({"lora_alpha": "x"} if spoil == "alpha" else {}))
+    weights = load_file(folder / "adapter_model.safetensors")
+    for name in [*weights]:
+        if spoil == "layer":
+            weights[name.replace("layers.1", "layers.7")] = weights.pop(name)
+        elif spoil == "width" and name.endswith("lora_A.weight"):
+            weights[name] = np.ones((4, 7), np.float32)
+    save_file(weights, folder / "adapter_model.safetensors")
+
+    words = {"layer": "no matrix", "width": "another width", "alpha": "lora_alpha can't be 'x'"}[spoil]
+    with pytest.raises(ModelFileError, match=words):
+        opened(tiny_hf, "hf", engine="mlx", adapters=(AdapterOptions(name="t", path=str(folder)),))
 
 
 def test_embeddings_have_unit_length(opened, tiny_hf: Path) -> None:
