@@ -223,7 +223,9 @@ class ModelsPage(QWidget):
         self._add([Wanted(Path(path)) for path in chosen])
 
     def _add_folder(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Add a folder with safetensors or MLX weights")
+        chosen = QFileDialog.getExistingDirectory(
+            self, "Add a folder with the weights of a model or an adapter"
+        )
         if chosen:
             self._add([Wanted(Path(chosen), source="folder")])
 

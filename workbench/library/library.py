@@ -254,6 +254,10 @@ class Library:
         row.parent_id = parent.id if parent is not None and parent.id != row.id else None
         row.job_id = job_id
         session.flush()
+        if parent_id is None:
+            # A download, which may be an adapter whose base is here, or the base of one that is.
+            _join_bases(session, row, facts)
+            session.flush()
         return record_of(row)
 
     # ------------------------------------------------------------------ changing

@@ -62,6 +62,23 @@ def test_search_choice_fit_and_download_job(dialog: HubDialog, context: AppConte
     assert spec.result_source == "hf:tests/tiny"
 
 
+def test_adapter_is_offered_and_needs_no_memory_of_its_own(
+    dialog: HubDialog, hub: Any, tmp_path: Path, qtbot: QtBot
+) -> None:
+    folder = importlib.import_module("adapters").peft_adapter(tmp_path / "tone")
+    hub.add(
+        "tests/tone", {each.name: each.read_bytes() for each in folder.iterdir()}, ["peft", "safetensors"]
+    )
+    dialog.field.setText("tone")
+
+    dialog.search()
+    qtbot.waitUntil(lambda: dialog.choices.rowCount() == 1, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.choices.item(0, 3).text() not in ("", "…"), timeout=30_000)
+
+    texts = [dialog.choices.item(0, column).text() for column in range(4)]
+    assert (texts[0], texts[1], texts[3]) == ("adapter", "Adapter", "with its base")
+
+
 def test_hub_that_does_not_answer_is_a_readable_message(
     context: AppContext, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

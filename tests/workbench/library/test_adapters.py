@@ -283,6 +283,29 @@ def test_adapter_waits_for_its_base(library: Library, tiny_hf: Path, tmp_path: P
     assert library.get(other.id).parent_id is None
 
 
+def test_downloads_find_each_other(library: Library, home: Home, tiny_hf: Path) -> None:
+    def downloaded(folder: Path, repo: str) -> str:
+        record = library.add_result(
+            job_id=repo,
+            parent_id=None,
+            path=folder,
+            name=repo.partition("/")[2],
+            facts=inspect(folder),
+            sha256=None,
+            source=f"hf:{repo}",
+        )
+        return record.id
+
+    early = made.peft_adapter(home.jobs / "a" / "out" / "early", base="org/tiny")
+    late = made.peft_adapter(home.jobs / "c" / "out" / "late", base="org/tiny")
+    first = downloaded(early, "me/early")
+
+    base = downloaded(shutil.copytree(tiny_hf, home.jobs / "b" / "out" / "tiny"), "org/tiny")
+    second = downloaded(late, "me/late")
+
+    assert [library.get(id).parent_id for id in (first, second, base)] == [base, base, None]
+
+
 def test_two_bases_of_one_name_leave_an_adapter_alone(
     library: Library, tiny_hf: Path, tmp_path: Path
 ) -> None:

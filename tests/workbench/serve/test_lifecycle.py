@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import signal
@@ -15,6 +16,7 @@ import psutil
 import pytest
 from _pytest.monkeypatch import MonkeyPatch
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
 TURNS = [{"role": "user", "content": "Say something."}]
 SMALL = ("--context", "256", "--parallel", "1")
 
@@ -53,6 +55,28 @@ def test_least_recently_used_goes_when_memory_is_short(serve, tiny_gguf: Path, t
             ask(server, name)
         loaded = {model["id"]: model["loaded"] for model in _models(server)}
         assert loaded == {"one": True, "two": False, "three": True}
+
+
+def test_adapter_is_served_as_a_model_and_can_be_left_out(serve, tiny_gguf: Path, tmp_path: Path) -> None:
+    file = importlib.import_module("adapters").gguf_adapter(tmp_path / "tone.gguf", base="Tiny")
+    for words in ((str(tiny_gguf), "--name", "Tiny"), (str(file),)):
+        command = [sys.executable, "-m", "workbench", "--home", str(tmp_path / "home"), "models", "add"]
+        subprocess.run([*command, *words, "--no-hash"], check=True, capture_output=True)
+
+    with serve("Tiny", "tone", *SMALL) as server:
+        said = {}
+        for name, model, more in (
+            ("base", "Tiny", {}),
+            ("adapter", "tone", {}),
+            ("left out", "tone", {"adapters": []}),
+            ("named", "tone", {"adapters": [{"name": "tone"}]}),
+        ):
+            options = {"temperature": 0, "max_tokens": 6, "extra_body": more}
+            answer = server.client().chat.completions.create(model=model, messages=TURNS, **options)
+            said[name] = answer.choices[0].message.content
+
+    assert said["left out"] == said["base"] != said["adapter"]
+    assert said["named"] == said["adapter"]
 
 
 def test_budget_that_is_too_small_is_a_clear_error(serve, tiny_gguf: Path) -> None:

@@ -25,7 +25,7 @@ from ui import format
 from ui.context import AppContext
 from ui.json_process import JsonProcess
 from ui.widgets.message import MessageBar
-from ui.widgets.model_words import fit_line, format_title
+from ui.widgets.model_words import beside_base, fit_line, format_title
 from workbench.errors import WorkbenchError
 from workbench.jobs.build import make_spec
 from workbench.library.fit import FitEstimate
@@ -149,6 +149,9 @@ class HubDialog(QDialog):
 
     def _show_facts(self, answer: dict[str, object]) -> None:
         facts = ModelFacts.model_validate(answer)
+        if facts.adapter is not None:
+            self._show_fit(beside_base()[0])
+            return
         context = min(_CONTEXT, facts.context_length or _CONTEXT)
         self._show_fit(fit_line(self._estimate(facts, context))[0])
 
