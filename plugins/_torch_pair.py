@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from plugins._adapter_folder import WEIGHTS
 from plugins._torch_loading import load_base
+from plugins._torch_scoring import Scorer, is_out_of_memory
 from plugins._torch_tuning import greedy
 from plugins._tuning_params import FinetuneParams
 from plugins._tuning_run import Tuned
-from workbench.plugin import IGNORED, Arrays, ModelFileError, OutOfMemoryError
+from workbench.plugin import Arrays, ModelFileError, OutOfMemoryError
 
 
 class TorchPair:
@@ -34,32 +35,22 @@ class TorchPair:
         self._tuned = tuned
         self._params = params
         self._check = check
-        self._models: tuple[Any, Any] | None = None
+        self._models: tuple[_Loaded, _Loaded] | None = None
 
     def losses(self, arrays: Arrays, *, tuned: bool) -> NDArray[np.float64]:
-        import torch
-
-        with self._asked(tuned) as model:
-            targets = torch.from_numpy(arrays.targets).to(model.device)
-            kept = targets != IGNORED
-            # Padding stands on the right, where a causal model never sees it.
-            ids = torch.from_numpy(arrays.ids).to(model.device)
-            logits = model(input_ids=ids, use_cache=False).logits[kept].float()
-            losses = torch.nn.functional.cross_entropy(logits, targets[kept], reduction="none").double()
-            rows = torch.nonzero(kept)[:, 0]
-            found = torch.zeros(len(ids), dtype=torch.float64).index_add(0, rows.cpu(), losses.cpu())
-            summed: NDArray[np.float64] = found.numpy()
-            return summed
+        with self._asked(tuned) as one:
+            found: NDArray[np.float64] = -one.scorer.log_probabilities(arrays).double().cpu().numpy()
+            return found
 
     def generate(self, prompts: Sequence[Sequence[int]], longest: int, *, tuned: bool) -> list[list[int]]:
-        with self._asked(tuned) as model:
-            return greedy(model, prompts, longest, list(self._tuned.texts.end_tokens), self._check)
+        with self._asked(tuned) as one:
+            return greedy(one.model, prompts, longest, list(self._tuned.texts.end_tokens), self._check)
 
     def log_probabilities(self, ids: NDArray[np.int64], *, tuned: bool) -> NDArray[np.float32]:
         import torch
 
-        with self._asked(tuned) as model:
-            logits = model(input_ids=torch.from_numpy(ids).to(model.device), use_cache=False).logits
+        with self._asked(tuned) as one:
+            logits = one.model(input_ids=torch.from_numpy(ids).to(one.model.device), use_cache=False).logits
             found: NDArray[np.float32] = logits.float().log_softmax(-1).cpu().numpy()
             return found
 
@@ -74,7 +65,7 @@ class TorchPair:
             torch.mps.empty_cache()
 
     @contextmanager
-    def _asked(self, tuned: bool) -> Iterator[Any]:
+    def _asked(self, tuned: bool) -> Iterator[_Loaded]:
         """The model that is meant, without gradients and dropout."""
         import torch
 
@@ -82,12 +73,11 @@ class TorchPair:
             if self._models is None:
                 self._models = self._load()
             base, made = self._models
-            one = base is made
-            switched_off = made.disable_adapter() if one and not tuned else nullcontext()
-            with torch.inference_mode(), switched_off:
+            switches = base is made and not tuned
+            with torch.inference_mode(), made.model.disable_adapter() if switches else nullcontext():
                 yield made if tuned else base
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             raise OutOfMemoryError(
                 "The base and its result don't fit into the memory for a comparison.",
@@ -95,24 +85,24 @@ class TorchPair:
                 details=str(error),
             ) from error
 
-    def _load(self) -> tuple[Any, Any]:
+    def _load(self) -> tuple[_Loaded, _Loaded]:
         """The base and the result; the same object twice where an adapter can be switched off."""
-        base = load_base(self._tuned.model.path, self._params).eval()
+        base = load_base(self._tuned.model.path, self._params)
         result = self._tuned.result
         if self._params.method == "full":
-            return base, load_base(result, self._params).eval()
+            return _Loaded(base), _Loaded(load_base(result, self._params))
         import peft
 
         # Left to itself, PEFT would take a pickle where there is no safetensors file.
         if not (result / WEIGHTS).is_file():
             raise ModelFileError(result, f"there is no {WEIGHTS} in it.")
-        made = peft.PeftModel.from_pretrained(base, result, local_files_only=True).eval()
+        made = _Loaded(peft.PeftModel.from_pretrained(base, result, local_files_only=True))
         return made, made
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    import torch
+class _Loaded:
+    """A model that is asked and not trained."""
 
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return "can't allocate memory" in str(error) or "not enough memory" in str(error)
+    def __init__(self, model: Any) -> None:
+        self.model = model.eval()
+        self.scorer = Scorer(self.model)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,12 @@ from numpy.typing import NDArray
 
 from plugins._model_files import copy_texts
 from plugins._torch_loading import CHANGES_BASE, mixed_precision
-from plugins._torch_loss import token_losses
+from plugins._torch_scoring import Scorer, arithmetic, evaluating, is_out_of_memory
 from plugins._tuning_backend import Measured, Piece, preference_loss
 from plugins._tuning_params import FinetuneParams
 from workbench.plugin import IGNORED, Arrays
 
 _WEIGHTS, _OPTIMIZER, _INITIAL = "weights.safetensors", "optimizer.safetensors", "initial"
-#: Tokens on which it is seen whether a model's logits are its output layer's alone.
-_TRIED = 8
 
 
 class TorchBackend:
@@ -48,7 +45,7 @@ class TorchBackend:
         self._lower = mixed_precision(params)
         self._weights = [each for each in model.parameters() if each.requires_grad]
         self._optimizer = _optimizer(self._weights, params, self._device.type)
-        self._head = self._output_layer()
+        self._scorer = Scorer(model, self._lower)
         self._initial: Path | None = None
         if params.method != "full" and params.initialisation in CHANGES_BASE:
             self._initial = kept / _INITIAL
@@ -72,7 +69,7 @@ class TorchBackend:
         self._optimizer.zero_grad(set_to_none=True)
 
     def add(self, piece: Piece, divisor: float) -> float:
-        with self._arithmetic():
+        with arithmetic(self._model, self._lower):
             loss = self._loss(piece)[0] / divisor
         loss.backward()
         return float(loss.detach())
@@ -88,17 +85,17 @@ class TorchBackend:
     # --- looking at it ------------------------------------------------------------------------------
 
     def measure(self, piece: Piece) -> Measured:
-        with self._evaluating():
+        with evaluating(self._model, self._lower):
             loss, preferred = self._loss(piece)
             return Measured(float(loss), piece.weight, preferred)
 
     def log_probabilities(self, arrays: Arrays) -> NDArray[np.float64]:
-        with self._evaluating():
-            found: NDArray[np.float64] = self._rows(arrays).double().cpu().numpy()
+        with evaluating(self._model, self._lower):
+            found: NDArray[np.float64] = self._scorer.log_probabilities(arrays).double().cpu().numpy()
             return found
 
     def generate(self, prompts: Sequence[Sequence[int]], longest: int) -> list[list[int]]:
-        with self._evaluating():
+        with evaluating(self._model, self._lower):
             return greedy(self._model, prompts, longest, self._ends)
 
     # --- what is kept -------------------------------------------------------------------------------
@@ -142,9 +139,7 @@ class TorchBackend:
         _order(target / "adapter_config.json")
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        if isinstance(error, MemoryError | self._torch.OutOfMemoryError):
-            return True
-        return "can't allocate memory" in str(error) or "not enough memory" in str(error)
+        return is_out_of_memory(error)
 
     def free(self) -> None:
         self._optimizer.zero_grad(set_to_none=True)
@@ -161,9 +156,12 @@ class TorchBackend:
     def _loss(self, piece: Piece) -> tuple[Any, int]:
         """The summed loss, and how many pairs prefer the better answer."""
         if piece.worse is None:
-            return self._losses(piece.arrays)[0].sum(), 0
+            return self._scorer.token_losses(piece.arrays)[0].sum(), 0
         objective, torch = self._params.objective, self._torch
-        better, worse = self._rows(piece.arrays), self._rows(piece.worse)
+        better, worse = (
+            self._scorer.log_probabilities(piece.arrays),
+            self._scorer.log_probabilities(piece.worse),
+        )
         supervised: Any = 0.0
         if objective == "orpo":
             better, worse = (
@@ -183,89 +181,6 @@ class TorchBackend:
             log_sigmoid=torch.nn.functional.logsigmoid,
         )
         return losses.sum() + supervised, int((margins > 0).sum())
-
-    def _rows(self, arrays: Arrays) -> Any:
-        """The log-probability of what each row has to predict, shape (rows,)."""
-        losses, rows = self._losses(arrays)
-        found = self._torch.zeros(arrays.ids.shape[0], device=self._device, dtype=losses.dtype)
-        return found.index_add(0, rows, -losses)
-
-    def _losses(self, arrays: Arrays) -> tuple[Any, Any]:
-        """The cross-entropy of each learned token and the row it is in, both of shape (learned tokens,)."""
-        torch = self._torch
-        targets = torch.from_numpy(arrays.targets).to(self._device)
-        # Logits of positions that are not learned would be the largest tensor here, and of no use.
-        kept = targets != IGNORED
-        hidden = self._hidden(arrays)[kept]
-        rows = torch.nonzero(kept)[:, 0]
-        if self._head is not None:
-            weight = self._head.weight
-            return token_losses(hidden, weight.to(hidden.dtype), targets[kept]), rows
-        return torch.nn.functional.cross_entropy(hidden.float(), targets[kept], reduction="none"), rows
-
-    def _hidden(self, arrays: Arrays) -> Any:
-        """What stands before the output layer; the logits where that can't be had apart."""
-        torch = self._torch
-        more: dict[str, Any] = {}
-        if arrays.is_packed:
-            allowed = torch.from_numpy(arrays.allowed()).to(self._device)
-            mask = torch.zeros(allowed.shape, device=self._device, dtype=self._lower or torch.float32)
-            more["attention_mask"] = mask.masked_fill(~allowed, -torch.inf)[:, None]
-            more["position_ids"] = torch.from_numpy(arrays.positions).to(self._device)
-        # Padding stands on the right: a causal model never sees it, and without a mask attention is faster.
-        ids = torch.from_numpy(arrays.ids).to(self._device)
-        if self._head is None:
-            return self._model(input_ids=ids, use_cache=False, **more).logits
-        return self._decoder(input_ids=ids, use_cache=False, **more).last_hidden_state
-
-    def _output_layer(self) -> Any:
-        """The output layer, where logits are nothing but its product with the last hidden state.
-
-        Some models scale or cap their logits, so it is tried out on a few tokens rather than believed.
-        """
-        model = self._model.get_base_model() if hasattr(self._model, "get_base_model") else self._model
-        head = model.get_output_embeddings()
-        decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
-        if type(head) is not self._torch.nn.Linear or head.bias is not None or decoder is None:
-            return None
-        ids = self._torch.arange(_TRIED, device=self._device)[None]
-        with self._evaluating():
-            logits = model(input_ids=ids, use_cache=False).logits
-            try:
-                found = head(decoder(input_ids=ids, use_cache=False).last_hidden_state)
-            except (AttributeError, TypeError, RuntimeError):
-                return None
-        self._decoder = decoder
-        same = found.shape == logits.shape and self._torch.allclose(
-            found.float(), logits.float(), rtol=1e-3, atol=1e-3
-        )
-        return head if same else None
-
-    def _arithmetic(self) -> Any:
-        if self._lower is None:
-            return nullcontext()
-        return self._torch.autocast(self._device.type, dtype=self._lower)
-
-    def _evaluating(self) -> _Evaluating:
-        return _Evaluating(self._torch, self._model, self._arithmetic())
-
-
-class _Evaluating:
-    """No gradients, no dropout, and the arithmetic of the training."""
-
-    def __init__(self, torch: Any, model: Any, arithmetic: Any) -> None:
-        self._model = model
-        self._contexts = (torch.no_grad(), arithmetic)
-
-    def __enter__(self) -> None:
-        self._model.eval()
-        for each in self._contexts:
-            each.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        for each in reversed(self._contexts):
-            each.__exit__(*error)
-        self._model.train()
 
 
 def greedy(

@@ -12,6 +12,7 @@ import pytest
 
 from plugins._torch_loading import load_base, prepare
 from plugins._torch_loss import token_losses
+from plugins._torch_scoring import Scorer
 from plugins._torch_tuning import TorchBackend
 from plugins._tuning_backend import Piece
 from tests.plugins.tuning_parts import answers, params, preferences, sides
@@ -88,7 +89,7 @@ def test_the_loss_is_what_transformers_says_with_a_mask(make: Make, examples: Si
 
     backend = make()
 
-    assert backend._head is not None
+    assert backend._scorer.skips_logits
     assert backend.measure(Piece(arrays)).loss == pytest.approx(float(expected), rel=1e-5)
 
 
@@ -105,9 +106,9 @@ def test_a_model_that_scales_its_logits_is_computed_whole(make: Make, examples: 
         return found
 
     base.forward = scaled
-    backend._head = backend._output_layer()
+    backend._scorer = Scorer(backend._model)
 
-    assert backend._head is None
+    assert not backend._scorer.skips_logits
     assert math.isfinite(backend.measure(Piece(kept)).loss)
 
 
