@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,27 @@ def test_a_published_adapter_is_the_model_that_was_trained(
 
     assert trained < before
     assert again.measure(piece).loss == pytest.approx(trained, rel=1e-4)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="bitsandbytes has no build for macOS")
+def test_qlora_trains_over_a_base_in_four_bits(make: Make, examples: Sides, tmp_path: Path) -> None:
+    import peft
+
+    backend = make(method="qlora", learning_rate=0.01)
+    stored = {type(each).__name__ for each in backend._model.modules()}
+    side = examples.train
+    piece = Piece(collate(side.tokens, tuple((int(each),) for each in side.examples[:8]), side.longest))
+    before = backend.measure(piece).loss
+    for step in range(4):
+        backend.begin(step)
+        backend.add(piece, piece.weight)
+        backend.norm(1.0)
+        backend.update(0.01)
+    backend.publish(tmp_path / "adapter")
+
+    assert "Linear4bit" in stored
+    assert backend.measure(piece).loss < before - 1
+    assert peft.LoraConfig.from_pretrained(tmp_path / "adapter").r == 16
 
 
 def test_a_whole_model_is_published_with_its_tokenizer_and_in_its_type(
