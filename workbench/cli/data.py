@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from workbench.cli import data_sample
 from workbench.cli.answer import Answer
 from workbench.data.fields import fields_in
 from workbench.data.layout import Layout, said
@@ -41,6 +42,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     fields.add_argument("files", nargs="+", type=Path, metavar="FILE")
     fields.set_defaults(command=_fields)
+    data_sample.add_to(parts, common)
 
 
 def _add_inspect(parts: Any, common: argparse.ArgumentParser) -> None:

@@ -1,0 +1,17 @@
+"""The examples and texts that ship with Tenfold; `README.md` beside this file says what each is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+_FOLDER = Path(__file__).parent
+
+#: 300 examples to learn from: a customer's message, and the code of the desk that answers it.
+SAMPLE_DATASET: Final = _FOLDER / "desk-codes.jsonl"
+#: 80 more, on which the result is judged.
+SAMPLE_TEST: Final = _FOLDER / "desk-codes-test.jsonl"
+#: 40 questions of general knowledge with choices, to see what a training made a model forget.
+GENERAL_ITEMS: Final = _FOLDER / "general-items.jsonl"
+#: Text of several kinds that no training here shows a model, to see how far a training moved it.
+GENERAL_TEXT: Final = _FOLDER / "general-text.txt"
