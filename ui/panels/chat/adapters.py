@@ -48,7 +48,6 @@ class _Row(QWidget):
         self.remove.setProperty("autoRaise", True)
         self.remove.setToolTip("Take it out")
         self.remove.setAccessibleName(f"Take {options.name} out")
-        self.remove.setVisible(not chosen)
         self.used.toggled.connect(self.scale.setEnabled)
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
@@ -57,6 +56,7 @@ class _Row(QWidget):
         line.addWidget(name, 1)
         line.addWidget(self.scale)
         line.addWidget(self.remove)
+        self.remove.setVisible(not chosen)
 
 
 class AdaptersForm(QWidget):
