@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from ui.context import AppContext
 from ui.panels.finetune.data_answer import DataAnswer
-from ui.panels.finetune.data_choice import DATA_FIELDS, DataChoice, choice_from
+from ui.panels.finetune.data_choice import DATA_FIELDS, choice_from
 from ui.panels.finetune.data_panel import DataPanel
 from ui.panels.finetune.data_question import DataQuestion
 from ui.panels.finetune.nothing import no_model, no_trainable_model
@@ -30,6 +31,7 @@ from ui.panels.finetune.step_bar import StepBar
 from ui.panels.finetune.step_states import data_state, settings_state, training_state
 from ui.panels.finetune.teach_card import TeachCard
 from ui.panels.finetune.training_panel import TrainingPanel
+from workbench.assets import SAMPLE_DATASET, SAMPLE_TEST
 from workbench.catalogue_entry import OperationEntry
 from workbench.errors import ParameterError, WorkbenchError
 from workbench.jobs.build import make_spec
@@ -224,9 +226,8 @@ class FinetunePage(QWidget):
     # ------------------------------------------------------------------ data
 
     def _use_sample(self) -> None:
-        from workbench.assets import SAMPLE_DATASET
-
-        self.data.choose(DataChoice().with_files([SAMPLE_DATASET]))
+        choice = replace(self.data.choice, files=(), held_out_files=(SAMPLE_TEST,), kind="auto", fields=())
+        self.data.choose(choice.with_files([SAMPLE_DATASET]))
 
     def _ask(self, first_row: int = 0) -> None:
         if self._record is not None:

@@ -34,7 +34,7 @@ class RunActions:
             "job": lambda job: self._open("jobs", job.id),
             "models": lambda job: self._open("models", job.result_model_id),
             "chat": lambda job: self._open("chat", ("side-by-side", job.model_id, job.result_model_id)),
-            "merge": self._merge,
+            "merge": lambda job: self._open("optimize", (job.result_model_id, "merge-adapter")),
             "gguf": lambda job: self._open("optimize", (job.result_model_id, "adapter-to-gguf")),
         }
 
@@ -47,10 +47,6 @@ class RunActions:
 
     def _open(self, page: str, argument: object) -> None:
         self._context.open_page.emit(page, argument)
-
-    def _merge(self, job: JobRecord) -> None:
-        adapter = self._context.session.library.get(job.result_model_id or "")
-        self._open("optimize", (job.model_id, "merge-adapter", {"adapters": [str(adapter.path)]}))
 
     def _export(self, job: JobRecord) -> None:
         chosen, _ = QFileDialog.getSaveFileName(

@@ -24,6 +24,10 @@ _TITLES = {
 }
 
 
+#: Samples of ten seconds.
+_RECENT = 20
+
+
 class RunTiles(QWidget):
     """Five tiles in a row."""
 
@@ -106,5 +110,11 @@ class RunTiles(QWidget):
 
 
 def _rate(values: np.ndarray, *, running: bool) -> float:
-    """While a run goes on the mean of the last ten values: two a second jump with every batch."""
-    return float(np.mean(values[-10:] if running else values[values > 0])) if np.any(values > 0) else 0.0
+    """The mean of the last ten seconds of a run, or of all from its first step to its last.
+
+    A sample is taken twice a second: where a step takes longer than that, every other one is 0.
+    """
+    busy = np.flatnonzero(values)
+    if not len(busy):
+        return 0.0
+    return float(np.mean(values[-_RECENT:] if running else values[busy[0] : busy[-1] + 1]))

@@ -13,10 +13,12 @@ from ui.panels.finetune.step_plots import StepPlot
 from ui.plots import CurveSpec, TimePlot
 from ui.theme import Theme
 from ui.widgets.job_metrics import memory, throughput
-from workbench.jobs.trace import RunTrace
+from workbench.jobs.trace import RunTrace, smoothed
 
 RATE, NORM = "learning rate", "gradient norm"
 _HEIGHT = 168
+#: Samples that the speed is a running mean of.
+_SPEED_SPAN = 12
 #: From this width on the four stand in one row.
 _ONE_ROW = 1080
 
@@ -50,7 +52,9 @@ class SmallPlots(QWidget):
             plot.set_curves(tuple(_renamed(curve) for curve in quantity.curves[:2]))
             plot.set_origin(min(starts, default=0.0))
             for curve in quantity.curves[:2]:
-                plot.set_points(curve.name, *trace.by_time(curve.name))
+                t, v = trace.by_time(curve.name)
+                # Two samples a second: where a step takes longer, every other one is 0.
+                plot.set_points(curve.name, t, smoothed(v, _SPEED_SPAN) if plot is self.speed else v)
         used = memory(told).curves
         if used:
             peak = float(np.max(trace.by_time(used[0].name)[1]))
