@@ -229,6 +229,8 @@ class OptimizePage(QWidget):
         self._more.setVisible(bool(rest))
         self._more.setChecked(False)
         if self._form is not None:
+            # Without this a form that was laid out in the same turn would still be shown, as a window.
+            self._form.hide()
             self._form.setParent(None)
             self._form.deleteLater()
         self._form = ParamsForm(entry.fields)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
@@ -147,6 +148,16 @@ def test_optimize_takes_the_base_and_fills_the_adapter_in(
     page = OptimizePage(context)
     qtbot.addWidget(page)
     page.show()
+    shown: list[str] = []
+
+    class Watch(QObject):
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+                shown.append(type(watched).__name__)
+            return False
+
+    watch = Watch()
+    QApplication.instance().installEventFilter(watch)  # type: ignore[union-attr]
 
     # The catalogue is not read yet, so that what is wanted has to wait for it.
     page.open((adapter.id, "merge-adapter"))
@@ -159,6 +170,8 @@ def test_optimize_takes_the_base_and_fills_the_adapter_in(
     assert "safetensors model appears below it" in page._plan.sentence.text()
     page.open((base.id, "merge-adapter", {"precision": "float32"}))
     assert page.form.values()["precision"] == "float32"
+    QApplication.processEvents()
+    assert shown == []
 
 
 def test_optimize_says_that_the_base_is_gone(
