@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plugins._adapter_base import Base
-from plugins._adapter_folder import Adapter, Lora
+from plugins._adapter_folder import Adapter
 from plugins._adapter_tensors import FLOATS, pieces
 from workbench.plugin import ModelFileError
 
@@ -100,15 +100,21 @@ def change_of(
     tokens = _tokens(adapter, base, parameter)
     if lora is None:
         return Change(replaced, tokens=tokens) if replaced is not None or tokens else None
-    by_column = _by_column(adapter, base, module, lora)
-    a, b = adapter.whole(lora.a), adapter.whole(lora.b)
-    left, right = (a.T.contiguous(), b.T.contiguous()) if by_column else (b, a)
+    left, right = low_rank_of(adapter, base, module)
     plain = Change(replaced, left, right, lora.scale, tokens=tokens)
     if lora.magnitude is None:
         return plain
     magnitude = adapter.whole(lora.magnitude).reshape(-1)
+    by_column = _by_column(adapter, base, module)
     lengths = _column_lengths(plain, base, parameter, check) if by_column else None
     return Change(replaced, left, right, lora.scale, magnitude, lengths, tokens=tokens)
+
+
+def low_rank_of(adapter: Adapter, base: Base, module: str) -> tuple[Any, Any]:
+    """The two matrices of a module's LoRA, so that their product lies as the weight is stored."""
+    lora = adapter.lora[module]
+    a, b = adapter.whole(lora.a), adapter.whole(lora.b)
+    return (a.T.contiguous(), b.T.contiguous()) if _by_column(adapter, base, module) else (b, a)
 
 
 def rows_of(base: Base, parameter: str, start: int, stop: int) -> Any:
@@ -125,9 +131,9 @@ def _tokens(adapter: Adapter, base: Base, parameter: str) -> list[tuple[int, Any
     return list(zip(rows.indices, adapter.whole(rows.name), strict=True)) if rows is not None else []
 
 
-def _by_column(adapter: Adapter, base: Base, module: str, lora: Lora) -> bool:
+def _by_column(adapter: Adapter, base: Base, module: str) -> bool:
     """Whether the columns of the stored weight are the module's outputs, not the rows."""
-    return lora.embedding or base.turned(module, otherwise=adapter.fan_in_fan_out)
+    return adapter.lora[module].embedding or base.turned(module, otherwise=adapter.fan_in_fan_out)
 
 
 def _column_lengths(plain: Change, base: Base, parameter: str, check: Callable[[], None]) -> Any:
@@ -144,7 +150,7 @@ def _check_fit(adapter: Adapter, base: Base, parameter: str) -> None:
     if tensor is None:
         raise ModelFileError(
             adapter.path,
-            f"it changes {parameter}, which {base.path.name} does not have.",
+            f"it changes {parameter}, which {base.path.name} does not have under this name.",
             remedy=_other_base(adapter),
         )
     stored = base.stored(tensor)
@@ -176,7 +182,7 @@ def _shapes_needed(
         needed.append((name, adapter.stored(name).shape))
     if lora is not None and parameter.endswith(".weight"):
         outputs, inputs = adapter.stored(lora.b).shape[0], adapter.stored(lora.a).shape[1]
-        by_column = _by_column(adapter, base, module, lora)
+        by_column = _by_column(adapter, base, module)
         needed.append((lora.b, (inputs, outputs) if by_column else (outputs, inputs)))
         if lora.magnitude is not None and adapter.stored(lora.magnitude).count != outputs:
             needed.append((lora.magnitude, adapter.stored(lora.magnitude).shape))

@@ -95,6 +95,25 @@ def gpt2(folder: Path) -> Path:
     return folder
 
 
+def mixtral(folder: Path) -> Path:
+    """A random mixture of two experts, which its files hold one by one and transformers as one block."""
+    import torch
+    from transformers import MixtralConfig, MixtralForCausalLM
+
+    torch.manual_seed(3)
+    config = MixtralConfig(
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        vocab_size=VOCABULARY,
+        num_local_experts=2,
+    )
+    MixtralForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
 def merge(job: WorkerContext, base: Path, adapters: list[Path] | Path, **params: Any) -> Path:
     """Run the operation in this process."""
     listed = adapters if isinstance(adapters, list) else [adapters]
@@ -225,6 +244,33 @@ def test_shared_embeddings_stay_shared_only_where_both_ends_change_alike(
     config = json.loads((made / "config.json").read_text(encoding="utf-8"))
     assert config["tie_word_embeddings"] is not kept_apart
     assert logits(loaded(made)) == pytest.approx(beside, abs=2e-5)
+
+
+def test_adapter_that_names_weights_as_the_files_do_is_merged(job: WorkerContext, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    base, adapter = mixtral(tmp_path / "base"), tmp_path / "adapter"
+    adapter.mkdir()
+    expert = "model.layers.0.block_sparse_moe.experts.1.w2"
+    a, b = torch.randn(2, 48), torch.randn(32, 2)
+    save_file(
+        {
+            f"base_model.model.{expert}.lora_A.weight": a,
+            f"base_model.model.{expert}.lora_B.weight": b,
+        },
+        adapter / "adapter_model.safetensors",
+    )
+    settings = {"peft_type": "LORA", "r": 2, "lora_alpha": 3}
+    (adapter / "adapter_config.json").write_text(json.dumps(settings), encoding="utf-8")
+
+    made = tensors(merge(job, base, adapter))
+
+    before = tensors(base)
+    assert made[f"{expert}.weight"] == pytest.approx(
+        before.pop(f"{expert}.weight") + (b @ a * 1.5).numpy(), abs=1e-5
+    )
+    assert all(np.array_equal(made[name], weight) for name, weight in before.items())
 
 
 def test_weights_are_rounded_once_to_the_type_they_have(job: WorkerContext, tmp_path: Path) -> None:
