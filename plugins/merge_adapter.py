@@ -88,6 +88,7 @@ class MergeAdapterParams(Params):
     before=("gguf-convert", "mlx-quantize"),
     after=("gguf-dequantize",),
     label="merged",
+    origin="its base with {adapters}",
     resumable=True,
     restarts=True,
 )

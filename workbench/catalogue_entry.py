@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -79,8 +80,17 @@ class OperationEntry(BaseModel):
         return self.label.format_map(shown).strip(" -_") if self.label else self.name
 
     def result_origin(self, params: Mapping[str, Any]) -> str:
-        """Where the result comes from, for example `hf:org/name`; empty where it is made from a model."""
-        return self.origin.format_map(dict(params))
+        """Where the result comes from, for example `hf:org/name`; empty where its parent says all.
+
+        Files are called by their names alone.
+        """
+        named: dict[str, Any] = {field.name: params.get(field.name) for field in self.fields}
+        for field in self.fields:
+            if field.kind == "path" and named[field.name]:
+                named[field.name] = Path(named[field.name]).name
+            elif field.kind == "paths":
+                named[field.name] = " + ".join(Path(each).name for each in named[field.name] or ())
+        return self.origin.format_map(named)
 
 
 class PluginFailure(BaseModel):
