@@ -144,7 +144,8 @@ class OptimizePlan(QFrame):
         )
         self._set("from", f"{model_name} · {format.bytes(source_bytes)}" if model_name else "no model chosen")
         self._set("format", made)
-        size = estimated_bytes(entry.fields, values, facts)
+        # An adapter's size has nothing to do with its base's.
+        size = estimated_bytes(entry.fields, values, facts) if entry.output != "adapter" else None
         share = f" · {size / source_bytes:.0%}".replace("%", "\u202f%") if size and source_bytes else ""
         self._set("size", f"about {format.bytes(size)}{share}" if size else "known when it is made")
         free = shutil.disk_usage(self._folder).free

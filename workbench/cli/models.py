@@ -112,8 +112,7 @@ def _show(home: Home, arguments: argparse.Namespace) -> Answer:
     for part in (facts.adapter, facts.tuning):
         figures = part.model_dump(mode="json") if part is not None else {}
         for name, value in figures.items():
-            said = ", ".join(value) if isinstance(value, list) else value
-            lines += [f"{name.replace('_', ' '):20}{said}"] if value is not None else []
+            lines += [f"{name.replace('_', ' '):20}{_plain(value)}"] if value is not None else []
     groups = table(
         ["TENSORS", "TYPE", "COUNT", "WEIGHTS", "SIZE"],
         [
@@ -196,6 +195,13 @@ def _remove(home: Home, arguments: argparse.Namespace) -> Answer:
         back = session.library.remove(record.id)
     what = f"{size(back)} came back" if back else "its files stay where they are"
     return Answer(f"Removed {record.name}: {what}.", {"id": record.id, "bytes_back": back})
+
+
+def _plain(value: object) -> object:
+    """A value of an adapter's or a fine-tuning's facts, for a person."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.4g}" if isinstance(value, float) else value
 
 
 def _line(record: ModelRecord) -> str:

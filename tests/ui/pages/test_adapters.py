@@ -170,6 +170,10 @@ def test_optimize_takes_the_base_and_fills_the_adapter_in(
     assert "safetensors model appears below it" in page._plan.sentence.text()
     page.open((base.id, "merge-adapter", {"precision": "float32"}))
     assert page.form.values()["precision"] == "float32"
+    page.open((adapter.id, "adapter-to-gguf"))
+    assert page.form.values()["adapter"] == str(adapter.path)
+    qtbot.waitUntil(lambda: "The adapter appears below it" in page._plan.sentence.text())
+    assert page._plan._rows["size"].text() == "known when it is made"
     QApplication.processEvents()
     assert shown == []
 
