@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from ui.context import AppContext
 from ui.page_list import PAGES
+from ui.pages.finetune import SETTINGS, FinetunePage
 from ui.theme import Theme
 from ui.window import MainWindow
 from workbench.home import Home
@@ -37,7 +38,7 @@ def take_all(app: QApplication, theme: Theme, home: Home, folder: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="tenfold-") as empty:
         for root, prefix, pages in (
             (home, "", tuple(entry.name for entry in PAGES)),
-            (Home(Path(empty)), "empty-", ("models", "optimize", "jobs", "chat")),
+            (Home(Path(empty)), "empty-", ("models", "optimize", "finetune", "jobs", "chat")),
         ):
             with Session.open(root, supervise=False) as session:
                 window = MainWindow(AppContext(session, theme))
@@ -58,6 +59,15 @@ def _take_page(app: QApplication, theme: Theme, window: MainWindow, name: str, s
         wait(lambda: page.operations.rowCount() > 0, _PATIENCE_MS)  # type: ignore[attr-defined]
     if name == "chat" and (kept := page.history.list.item(0)) is not None:  # type: ignore[attr-defined]
         page.history.list.setCurrentItem(kept)  # type: ignore[attr-defined]
+    _take(theme, window, stem)
+    if isinstance(page, FinetunePage):
+        for state in _finetune_states(page):
+            _take(theme, window, stem.with_name(f"{stem.name}-{state}"))
+    app.processEvents()
+
+
+def _take(theme: Theme, window: MainWindow, stem: Path) -> None:
+    """The window as it stands, light and dark, at both sizes."""
     _let_be(window, _SETTLE_MS)
     for side in _SIDES:
         theme.set_mode(side)
@@ -67,7 +77,21 @@ def _take_page(app: QApplication, theme: Theme, window: MainWindow, name: str, s
             file = stem.with_name(f"{stem.name}-{side}-{size.width()}x{size.height()}.png")
             window.grab().save(str(file))
             print(file)  # noqa: T201 - what the command is for
-    app.processEvents()
+
+
+def _finetune_states(page: FinetunePage) -> Iterator[str]:
+    """The steps of the Fine-tune page with the sample dataset, and its newest run where there is one."""
+    if page.teach.chooser.current_id() is None or not wait(lambda: page.entry is not None, _PATIENCE_MS):
+        return
+    page.use_sample()
+    if wait(lambda: page.data.answer is not None, 3 * _PATIENCE_MS):
+        yield "data"
+    page.steps.choose(SETTINGS)
+    yield "settings"
+    newest = page.teach.runs.job(0)
+    if newest is not None:
+        page.show_run(newest.id)
+        yield "training"
 
 
 def _let_be(window: MainWindow, milliseconds: int) -> None:

@@ -125,6 +125,11 @@ class FinetunePage(QWidget):
         self.steps.choose(TRAINING)
         self._show_steps()
 
+    def use_sample(self) -> None:
+        """Choose the dataset that came with Tenfold, and its test for evaluation."""
+        choice = replace(self.data.choice, files=(), held_out_files=(SAMPLE_TEST,), kind="auto", fields=())
+        self.data.choose(choice.with_files([SAMPLE_DATASET]))
+
     def start(self) -> None:
         """Put the run into the queue, and watch it."""
         spec = self._checked_spec() if self.plan.start_button.isEnabled() else None
@@ -225,10 +230,6 @@ class FinetunePage(QWidget):
 
     # ------------------------------------------------------------------ data
 
-    def _use_sample(self) -> None:
-        choice = replace(self.data.choice, files=(), held_out_files=(SAMPLE_TEST,), kind="auto", fields=())
-        self.data.choose(choice.with_files([SAMPLE_DATASET]))
-
     def _ask(self, first_row: int = 0) -> None:
         if self._record is not None:
             self.question.ask(self.data.choice, self._record.id, first_row)
@@ -316,16 +317,16 @@ class FinetunePage(QWidget):
         if self._record is None:
             return
         names = {entry.name for entry in self._entries}
-        self.teach.show_runs(self._runs.on_model(self._record.id, names))
+        self.teach.show_runs(self._runs.on_model(self._record, names))
 
     def _take_updates(self, updates: list[JobUpdate]) -> None:
         if self._stale:
             return
         names = {entry.name for entry in self._entries}
-        own = self._record.id if self._record is not None else ""
-        mine = [each.job for each in updates if each.job.operation in names and each.job.model_id == own]
-        if mine:
-            self.teach.take_runs(self._runs.named(mine))
+        base = self._record
+        jobs = [each.job for each in updates if each.job.operation in names]
+        if base is not None and (mine := [job for job in jobs if job.model_id == base.id]):
+            self.teach.take_runs(self._runs.named(mine, base.name))
         shown = self.training.job
         for update in updates:
             if shown is not None and update.job.id == shown.id:
@@ -416,7 +417,7 @@ class FinetunePage(QWidget):
         self.teach.run_chosen.connect(self.show_run)
         self.steps.chosen.connect(self._show_step)
         self.data.edited.connect(lambda _choice: self._ask())
-        self.data.sample_wanted.connect(self._use_sample)
+        self.data.sample_wanted.connect(self.use_sample)
         self.data.row_wanted.connect(self._ask)
         self.data.fields_wanted.connect(lambda: self.question.ask_fields(self.data.choice))
         self.question.began.connect(self.data.show_reading)
@@ -436,7 +437,7 @@ class FinetunePage(QWidget):
             ("Start training", ("Ctrl+Return", "Ctrl+Enter"), self.start),
             ("Export the training as a script", ("Ctrl+E",), self.export),
             ("Add examples…", ("Ctrl+O",), self.data.add_files),
-            ("Use the sample dataset", (), self._use_sample),
+            ("Use the sample dataset", (), self.use_sample),
             ("Show the data", ("Alt+1",), lambda: self.steps.choose(DATA)),
             ("Show the settings", ("Alt+2",), lambda: self.steps.choose(SETTINGS)),
             ("Show the training", ("Alt+3",), lambda: self.steps.choose(TRAINING)),

@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
+from ui import format
 from ui.widgets.badge import Badge
 from ui.widgets.form_choice import ChoiceTable
 from ui.widgets.form_inputs import (
@@ -302,10 +303,14 @@ def _shows_unit(spec: FieldSpec) -> bool:
 
 def _range_text(spec: FieldSpec) -> str:
     if spec.ge is not None and spec.le is not None:
-        return f"{spec.ge:g} to {spec.le:g}"
+        return f"{_bound(spec.ge)} to {_bound(spec.le)}"
     if spec.ge is not None:
-        return f"{spec.ge:g} or more"
-    return f"{spec.le:g} or less" if spec.le is not None else ""
+        return f"{_bound(spec.ge)} or more"
+    return f"{_bound(spec.le)} or less" if spec.le is not None else ""
+
+
+def _bound(value: float) -> str:
+    return format.grouped(int(value)) if abs(value) >= 1000 else f"{value:g}"
 
 
 def _reset_button(spec: FieldSpec) -> QToolButton:

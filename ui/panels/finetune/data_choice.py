@@ -25,9 +25,9 @@ DATA_FIELDS = (
 KINDS = {
     "auto": "Found by itself",
     "chat": "Conversations",
-    "completion": "Prompt and completion",
-    "instruction": "Instruction, input, output",
-    "preference": "Preferred and rejected answers",
+    "completion": "Prompts, answers",
+    "instruction": "Instructions",
+    "preference": "Preferences",
     "text": "Plain text",
 }
 

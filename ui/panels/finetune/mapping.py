@@ -68,8 +68,10 @@ class MappingForm(QWidget):
         for part, combo in self.combos.items():
             _choose(combo, fields.get(part))
             self._show_sample(part)
-        kinds = [KINDS.get(each, each).lower() for each in found.split(", ") if each]
-        self.kind.setItemText(0, f"{', '.join(kinds).capitalize()} (found)" if kinds else KINDS["auto"])
+        kinds = [KINDS.get(each, each) for each in found.split(", ") if each]
+        one = "Several kinds" if len(kinds) > 1 else "".join(kinds)
+        self.kind.setItemText(0, f"{one} (found)" if kinds else KINDS["auto"])
+        self.kind.setToolTip(", ".join(kinds))
 
     def set_known_fields(self, fields: Mapping[str, str]) -> None:
         """The fields that there are, each with a first value to know it by."""

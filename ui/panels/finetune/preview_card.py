@@ -89,6 +89,8 @@ class PreviewCard(Card):
         pairs = row is not None and len(row.sequences) > 1
         for button in self.sides:
             button.setVisible(pairs)
+        # Of preferences the last answers are learned, whatever else is.
+        self.trained.setVisible(not pairs and bool(self.trained.combo.count()))
         side = 1 if pairs and self.sides[1].isChecked() else 0
         tokens = row.sequences[side] if row is not None and row.sequences else ()
         self.view.show_tokens(tokens)
@@ -135,12 +137,13 @@ class PreviewCard(Card):
         self._side = Badge("", "accent", self)
         self._place = ElidedLabel("")
         self._place.setProperty("role", "caption")
-        self.sides = [QPushButton("Better answer"), QPushButton("Worse answer")]
+        self.sides = [QPushButton("Better"), QPushButton("Worse")]
         group = QButtonGroup(self)
         for button in self.sides:
             button.setCheckable(True)
             button.setProperty("variant", "quiet")
             button.setProperty("segment", "true")
+            button.setAccessibleName(f"Show the {button.text().lower()} answer")
             button.clicked.connect(self._show)
             group.addButton(button)
         self.sides[0].setChecked(True)

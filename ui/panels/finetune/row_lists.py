@@ -29,7 +29,7 @@ _ROW = 28
 #: So many rows are seen at once; the rest is scrolled to.
 _MOST_SEEN = 7
 _LINE_WIDTH = 84
-_FILE_WIDTH = 150
+_FILE_WIDTH = 112
 
 
 @dataclass(frozen=True, slots=True)

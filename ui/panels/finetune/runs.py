@@ -10,6 +10,7 @@ from ui.widgets.job_words import duration_of, state_line
 from ui.widgets.tuning_words import gain_and_price
 from workbench.errors import WorkbenchError
 from workbench.jobs.records import JobRecord
+from workbench.library.records import ModelRecord
 from workbench.session import Session
 
 
@@ -21,14 +22,21 @@ class Runs:
         self._names: dict[str, str] = {}
         self._gains: dict[str, str] = {}
 
-    def on_model(self, model_id: str, operations: Collection[str]) -> list[JobRecord]:
+    def on_model(self, model: ModelRecord, operations: Collection[str]) -> list[JobRecord]:
         """The runs of some operations on a model, newest first."""
         jobs = self._session.board.list()
-        return self.named(job for job in jobs if job.model_id == model_id and job.operation in operations)
+        mine = (job for job in jobs if job.model_id == model.id and job.operation in operations)
+        return self.named(mine, model.name)
 
-    def named(self, jobs: Iterable[JobRecord]) -> list[JobRecord]:
-        """The same records under the names of their results: all have the same operation and model."""
-        return [replace(job, title=self._name(job)) for job in jobs]
+    def named(self, jobs: Iterable[JobRecord], model_name: str) -> list[JobRecord]:
+        """The same records, called by their result and when they began: operation and model are the same."""
+        return [
+            replace(
+                job,
+                title=f"{short_name(self._name(job), model_name)} · {format.date(job.created_at)}",
+            )
+            for job in jobs
+        ]
 
     def line(self, job: JobRecord) -> str:
         """The line under a run's name: what it brought, else how it stands."""
@@ -55,3 +63,13 @@ class Runs:
             # The result was removed from the library; the run is still there.
             return ""
         return gain_and_price(tuning) if tuning is not None else ""
+
+
+def short_name(name: str, model_name: str) -> str:
+    """A result's name without that of its base.
+
+    >>> short_name("SmolLM2-135M-desk-codes", "SmolLM2-135M")
+    'desk-codes'
+    """
+    rest = name.removeprefix(model_name).lstrip(" -._")
+    return rest if rest and len(rest) < len(name) else name

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from ui import format
@@ -122,6 +122,7 @@ class JobRow(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._id = ""
+        self._title = ""
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._sign = QLabel()
         self._sign.setFixedWidth(16)
@@ -155,9 +156,8 @@ class JobRow(QWidget):
         self._id = job.id
         self.pause.setVisible(can_pause)
         share = share_done(job)
-        width = max(self.title.width() - 24, 60)
-        title = self.title.fontMetrics().elidedText(job.title, Qt.TextElideMode.ElideRight, width)
-        self.title.setText(title.replace("&", "&&"))
+        self._title = job.title
+        self._fit_title()
         self.title.setToolTip(f"Open “{job.title}”")
         self.title.setAccessibleName(f"Open job {job.title}")
         self.line.set_share(share)
@@ -177,6 +177,16 @@ class JobRow(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(400, 34)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_title()
+
+    def _fit_title(self) -> None:
+        self.layout().activate()
+        width = max(self.title.width() - 24, 60)
+        title = self.title.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideRight, width)
+        self.title.setText(title.replace("&", "&&"))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.wanted.emit("open", self._id)
