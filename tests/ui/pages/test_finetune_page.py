@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QFileDialog, QPushButton
+from PySide6.QtGui import QAccessible, QDropEvent
+from PySide6.QtWidgets import QAbstractSpinBox, QFileDialog, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from ui.context import AppContext
@@ -235,10 +235,23 @@ def test_steps_examples_and_the_script_are_reached_by_keys(
         qtbot.keyClick(page, key, alt)
         assert page.steps.current == place
         assert page.plan.isVisible() == (place != TRAINING)
+        assert _nameless(page) == []
     qtbot.keyClick(page, Qt.Key.Key_E, _CTRL)
 
     assert "finetune-torch" in chosen.read_text()
     assert context.session.board.list() == []
+
+
+def _nameless(page: FinetunePage) -> list[str]:
+    """The controls on the way of Tab that a screen reader could not name."""
+    found = []
+    for each in page.findChildren(QWidget):
+        inner = each.objectName().startswith("qt_") or isinstance(each.parentWidget(), QAbstractSpinBox)
+        if each.isVisible() and each.focusPolicy() & Qt.FocusPolicy.TabFocus and not inner:
+            interface = QAccessible.queryAccessibleInterface(each)
+            if not interface.text(QAccessible.Text.Name):
+                found.append(f"{type(each).__name__} in {type(each.parentWidget()).__name__}")
+    return found
 
 
 def _row(prompt: str, answer: str) -> str:

@@ -161,6 +161,7 @@ class PreviewCard(Card):
         row.setSpacing(10)
         self._told = ElidedLabel("")
         self._told.setProperty("role", "caption")
+        self.view.pointed.connect(self._told.setText)
         row.addWidget(TokenLegend(self._theme))
         row.addWidget(self._told, 1)
         return row

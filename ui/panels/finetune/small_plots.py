@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout, QWidget
 
 from ui import format
 from ui.panels.finetune.step_plots import StepPlot
-from ui.plots import CurveSpec, TimePlot
+from ui.plots import CurveSpec, TimePlot, link
 from ui.theme import Theme
 from ui.widgets.job_metrics import memory, throughput
 from workbench.jobs.trace import RunTrace, smoothed
@@ -35,6 +35,7 @@ class SmallPlots(QWidget):
         self.speed = TimePlot(theme, "Tokens per second", "", first_colour=2)
         self.memory = TimePlot(theme, "Memory", "B", first_colour=5)
         self.plots: tuple[TimePlot, ...] = (self.rate, self.norm, self.speed, self.memory)
+        link(self.speed, self.memory)
         self._cards = [_card(plot) for plot in self.plots]
         self._columns = 0
         self._grid = QGridLayout(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -29,8 +29,14 @@ class TokenView(QTextEdit):
     """Token after token on grounds that alternate, so that every border shows.
 
     What is learned stands on the accent's ground, what is only seen is grey, what is cut off is struck
-    through. A token under the mouse tells its number, its id and which of the three it is.
+    through. A token under the mouse tells its number, its id and which of the three it is; so does the one
+    at the cursor, which the arrow keys move.
+
+    Signals:
+        pointed: The cursor is at a token; carries what there is to tell of it.
     """
+
+    pointed = Signal(str)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,6 +55,7 @@ class TokenView(QTextEdit):
         font.setPixelSize(_PIXELS)
         self.setFont(font)
         theme.changed.connect(self._draw)
+        self.cursorPositionChanged.connect(self._tell_place)
 
     def show_tokens(self, tokens: Sequence[PreviewToken]) -> None:
         """Show one sequence."""
@@ -71,6 +78,11 @@ class TokenView(QTextEdit):
             QToolTip.showText(event.globalPos(), text, self)
             return True
         return super().viewportEvent(event)
+
+    def _tell_place(self) -> None:
+        number = bisect_right(self._ends, self.textCursor().position())
+        if self.hasFocus() and number < len(self._tokens):
+            self.pointed.emit(told(number, self._tokens[number]).replace("\n", " · "))
 
     def _draw(self) -> None:
         looks = token_looks(self._theme.tokens)

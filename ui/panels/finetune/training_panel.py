@@ -225,9 +225,11 @@ class TrainingPanel(QWidget):
             return
         from ui.panels.finetune.small_plots import SmallPlots
         from ui.panels.finetune.step_plots import LossPlot
+        from ui.plots import link
 
         self.loss = LossPlot(self._context.theme)
         self.small = SmallPlots(self._context.theme)
+        link(self.loss, self.small.rate, self.small.norm)
         for plot in (self.loss, *self.small.plots):
             plot.failed.connect(lambda error: self._context.message.emit("bad", str(error)))
             plot.saved.connect(lambda path: self._context.message.emit("good", f"Saved {path}."))

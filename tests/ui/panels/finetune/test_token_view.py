@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QTextCursor
 from pytestqt.qtbot import QtBot
 
@@ -69,3 +69,19 @@ def test_other_colours_are_drawn_when_the_theme_changes(theme: Theme, qtbot: QtB
     theme.set_mode("light")
 
     assert view.document().find("runs").charFormat().background().color() != before
+
+
+def test_the_arrow_keys_tell_the_tokens_one_by_one(theme: Theme, qtbot: QtBot) -> None:
+    view = _shown(theme, qtbot)
+    told_of: list[str] = []
+    view.pointed.connect(told_of.append)
+    view.activateWindow()
+    view.setFocus()
+    qtbot.waitUntil(view.hasFocus)
+
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    qtbot.keyClick(view, Qt.Key.Key_Home)
+    for _ in range(2):
+        qtbot.keyClick(view, Qt.Key.Key_Right)
+
+    assert told_of[-1] == "Token 4 · id 4 · learned · ' runs'"
