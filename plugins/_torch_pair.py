@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins._adapter_folder import WEIGHTS
+from plugins._adapter_folder import read_adapter
 from plugins._torch_loading import load_base
 from plugins._torch_scoring import Scorer, is_out_of_memory
 from plugins._torch_tuning import greedy
@@ -46,12 +46,12 @@ class TorchPair:
         with self._asked(tuned) as one:
             return greedy(one.model, prompts, longest, list(self._tuned.texts.end_tokens), self._check)
 
-    def log_probabilities(self, ids: NDArray[np.int64], *, tuned: bool) -> NDArray[np.float32]:
-        import torch
-
+    def log_probabilities(
+        self, ids: NDArray[np.int64], *, tuned: bool, since: int = 0
+    ) -> NDArray[np.float32]:
         with self._asked(tuned) as one:
-            logits = one.model(input_ids=torch.from_numpy(ids).to(one.model.device), use_cache=False).logits
-            found: NDArray[np.float32] = logits.float().log_softmax(-1).cpu().numpy()
+            logits = one.scorer.logits(ids, since).float()
+            found: NDArray[np.float32] = logits.log_softmax(-1).cpu().numpy()
             return found
 
     def close(self) -> None:
@@ -94,9 +94,19 @@ class TorchPair:
         import peft
 
         # Left to itself, PEFT would take a pickle where there is no safetensors file.
-        if not (result / WEIGHTS).is_file():
-            raise ModelFileError(result, f"there is no {WEIGHTS} in it.")
-        made = _Loaded(peft.PeftModel.from_pretrained(base, result, local_files_only=True))
+        read_adapter(result)
+        try:
+            adapted = peft.PeftModel.from_pretrained(base, result, local_files_only=True)
+        except (ValueError, KeyError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
+            raise ModelFileError(
+                result,
+                f"it is no adapter for {self._tuned.model.name}.",
+                remedy="Name the model that it was trained on.",
+                details=str(error),
+            ) from error
+        made = _Loaded(adapted)
         return made, made
 
 

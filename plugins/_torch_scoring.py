@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from plugins._torch_loss import token_losses
 from workbench.plugin import IGNORED, Arrays
 
@@ -53,6 +56,13 @@ class Scorer:
         losses, rows = self.token_losses(arrays)
         found = self._torch.zeros(arrays.ids.shape[0], device=self._device, dtype=losses.dtype)
         return found.index_add(0, rows, -losses)
+
+    def logits(self, ids: NDArray[np.int64], since: int) -> Any:
+        """Of every next token from a position on; from shape (rows, width) to (rows, width - since, …)."""
+        inputs = self._torch.from_numpy(ids).to(self._device)
+        if self._head is None:
+            return self._model(input_ids=inputs, use_cache=False).logits[:, since:]
+        return self._head(self._decoder(input_ids=inputs, use_cache=False).last_hidden_state[:, since:])
 
     def _hidden(self, arrays: Arrays) -> Any:
         """What stands before the output layer; the logits where that can't be had apart."""

@@ -23,8 +23,17 @@ class Pair(Protocol):
     def generate(self, prompts: Sequence[Sequence[int]], longest: int, *, tuned: bool) -> list[list[int]]:
         """The likeliest tokens after each prompt (greedy), up to an end token, which is left out."""
 
-    def log_probabilities(self, ids: NDArray[np.int64], *, tuned: bool) -> NDArray[np.float32]:
-        """Of every next token at every position; from shape (rows, width) to (rows, width, vocabulary)."""
+    def log_probabilities(
+        self, ids: NDArray[np.int64], *, tuned: bool, since: int = 0
+    ) -> NDArray[np.float32]:
+        """Of every next token at the positions from `since` on.
+
+        Args:
+            ids: Texts of the same length, shape (rows, width).
+
+        Returns:
+            Shape (rows, width - since, vocabulary).
+        """
 
     def close(self) -> None:
         """Give the memory back."""

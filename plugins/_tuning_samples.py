@@ -21,6 +21,7 @@ class Asked:
     ids: tuple[int, ...]
     prompt: str
     expected: str = ""
+    expected_ids: tuple[int, ...] = ()
 
 
 class Samples:
@@ -63,8 +64,5 @@ def example(texts: PromptTexts, side: Side, number: int) -> Asked | None:
     if not first or len(ids) > side.longest:
         return None
     end = first + int((learned[first:] == 0).argmax()) if (learned[first:] == 0).any() else len(ids)
-    return Asked(
-        tuple(ids[:first].tolist()),
-        texts.prompt_text(ids[:first].tolist()),
-        texts.text(ids[first:end].tolist()),
-    )
+    prompt, expected = ids[:first].tolist(), ids[first:end].tolist()
+    return Asked(tuple(prompt), texts.prompt_text(prompt), texts.text(expected), tuple(expected))

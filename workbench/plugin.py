@@ -30,7 +30,7 @@ from workbench.data.batches import Plan as BatchPlan
 from workbench.data.collate import IGNORED, Arrays, collate
 from workbench.data.errors import DataError
 from workbench.data.layout import mapped as data_layout
-from workbench.data.sides import Side, SideChoices, Sides, open_sides
+from workbench.data.sides import Side, SideChoices, Sides, open_sides, side_of
 from workbench.data.texts import PromptTexts
 from workbench.data.token_set import TokenSet
 from workbench.data.tokenizing import Recipe, token_set
@@ -51,6 +51,11 @@ from workbench.errors import (
     WorkbenchError,
 )
 from workbench.hardware import peak_resident_bytes
+from workbench.measure.divergence import Distance, Divergence
+from workbench.measure.exact_match import exact_match
+from workbench.measure.paired import Paired, paired
+from workbench.measure.questions import Question
+from workbench.measure.verdict import forgotten, verdict
 from workbench.model import Model, ModelFacts, ModelFormat, TensorGroup
 from workbench.params import Choice, FieldSpec, Param, Params, Search, fields_of
 
@@ -76,6 +81,8 @@ __all__ = [
     "DataError",
     "Delta",
     "DiskFullError",
+    "Distance",
+    "Divergence",
     "Engine",
     "Failed",
     "Finished",
@@ -93,11 +100,13 @@ __all__ = [
     "Needs",
     "Operation",
     "OutOfMemoryError",
+    "Paired",
     "Param",
     "ParameterError",
     "Params",
     "PluginError",
     "PromptTexts",
+    "Question",
     "Recipe",
     "Request",
     "Sampling",
@@ -113,13 +122,20 @@ __all__ = [
     "collate",
     "data_layout",
     "epoch_batches",
+    "exact_match",
     "fact",
+    "forgotten",
+    "general_items",
+    "general_text",
     "open_engine",
     "open_sides",
     "operation",
+    "paired",
     "peak_resident_bytes",
     "setting",
+    "side_of",
     "token_set",
+    "verdict",
 ]
 
 
@@ -222,6 +238,21 @@ def open_engine(options: LoadOptions, progress: Callable[[float], None] = lambda
     return load(options, progress)
 
 
+def general_text() -> str:
+    """Text of several kinds that ships with Tenfold, to see how far a change moved a model: about 12 kB."""
+    from workbench.assets import GENERAL_TEXT
+
+    return GENERAL_TEXT.read_text(encoding="utf-8")
+
+
+def general_items() -> tuple[Question, ...]:
+    """Questions of general knowledge that ship with Tenfold, to see what a change made a model forget."""
+    from workbench.assets import GENERAL_ITEMS
+    from workbench.measure.questions import read_questions
+
+    return read_questions(GENERAL_ITEMS)
+
+
 Run = Callable[..., Path]
 _F = TypeVar("_F", bound=Callable[..., Path])
 
@@ -301,8 +332,8 @@ def operation(
         lossless: A claim that the result generates identical tokens; the host verifies it.
         label: How the result is named after its parent: a format string over the parameters,
             for example `{type}`; the operation's name where empty.
-        origin: Where the result comes from, for an operation without an input: a format string over the
-            parameters, for example `hf:{repo}`.
+        origin: Where the result comes from, beside its parent: a format string over the parameters, for
+            example `hf:{repo}`; a file is called by its name.
         resumable: Whether it can go on after it was interrupted or paused, with the same result in the end.
         restarts: Whether going on means beginning anew, because its backend can't be left in between; false
             where it goes on from `job.checkpoints`.

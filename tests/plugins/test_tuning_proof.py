@@ -3,26 +3,459 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.plugins.tuning_parts import answers
+from plugins._torch_pair import TorchPair
+from plugins._tuning_answers import answers as ask
+from plugins._tuning_forgetting import distance, knowledge
+from plugins._tuning_learned import learned
+from plugins._tuning_loop import Progress
+from plugins._tuning_proof import compare, prove
+from plugins._tuning_run import Tuned
+from plugins.finetune_torch import FinetuneTorchParams, finetune_torch
+from tests.plugins.tuning_parts import Job, answers, params, preferences
+from tests.plugins.tuning_parts import sides as sides_of_file
+from workbench.errors import JobCancelled, WorkbenchError
+from workbench.jobs.events import Metric
+from workbench.library.inspect import inspect
+from workbench.library.tuning_facts import tuning_facts
+from workbench.model import Model
+from workbench.plugin import PromptTexts, Question, Sides, general_items, general_text
 
 pytestmark = pytest.mark.timeout(300)
 
+TEXT = "The river is quiet in the morning, and nobody is on the bridge. " * 12
+QUESTIONS = (
+    Question(prompt="The capital of France is", choices=("Paris", "Madrid", "the Great Wall"), answer=0),
+    Question(prompt="Two plus two equals", choices=("nine", "four"), answer=1),
+    Question(prompt="A year has twelve", choices=("weeks", "seasons", "months", "days"), answer=2),
+)
 
-def test_the_published_adapter_has_the_loss_that_the_training_saw(
-    tmp_path: Path, tiny_hf: Path, run_plugin: Callable[..., Any]
-) -> None:
-    data = answers(tmp_path / "examples.jsonl")
 
-    ran = run_plugin("finetune-torch", tiny_hf, data=[str(data)], steps=10, learning_rate=0.01)
+class Workplace(Job):
+    """A job that runs in this process."""
+
+    seed, threads, output_name = 7, 1, "made"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.out, self.cache = folder / "out", folder / "cache"
+        self.out.mkdir()
+        self.labels: list[str] = []
+        self.cancelled_at = ""
+        self.checks = 0
+
+    def progress(self, *_figures: Any, label: str = "", **_more: Any) -> None:
+        if label not in self.labels:
+            self.labels.append(label)
+        self.check()
+
+    def check(self) -> None:
+        self.checks += 1
+        if self.cancelled_at and self.cancelled_at in self.labels:
+            raise JobCancelled
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path)
+
+
+@pytest.fixture
+def base(tiny_hf: Path) -> Model:
+    return Model(path=tiny_hf, name=tiny_hf.name, facts=inspect(tiny_hf))
+
+
+@pytest.fixture(scope="session")
+def adapters(tiny_hf: Path, shared_models: Path, worker_id: str) -> dict[str, Path]:
+    """Two adapters for the tiny model: `zeros` changes nothing, `random` a lot."""
+    import peft
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(3)
+    found = {}
+    for name, begun in (("zeros", True), ("random", False)):
+        found[name] = shared_models / f"proof-{name}-{worker_id}"
+        model = peft.get_peft_model(
+            AutoModelForCausalLM.from_pretrained(tiny_hf, dtype=torch.float32),
+            peft.LoraConfig(
+                task_type="CAUSAL_LM", r=8, target_modules=["q_proj", "down_proj"], init_lora_weights=begun
+            ),
+        )
+        model.save_pretrained(found[name], save_embedding_layers=False)
+    return found
+
+
+def tuned(base: Model, result: Path, sides: Sides) -> Tuned:
+    return Tuned(result, base, sides, PromptTexts(base.path), Progress(step=12))
+
+
+def logits(base: Path, adapter: Path, ids: list[int], *, with_adapter: bool) -> Any:
+    """What transformers and PEFT say, without anything of ours: log-probabilities, shape (tokens, …)."""
+    import peft
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).eval()
+    if with_adapter:
+        model = peft.PeftModel.from_pretrained(model, adapter).merge_and_unload().eval()
+    with torch.no_grad():
+        return model(torch.tensor([ids])).logits[0].log_softmax(-1).double()
+
+
+# --- a whole run --------------------------------------------------------------------------------------
+
+
+def test_a_run_that_learns_is_proven(tmp_path: Path, tiny_hf: Path, run_plugin: Callable[..., Any]) -> None:
+    data = tmp_path / "yes.jsonl"
+    rows = [{"prompt": f"What comes after {at}?", "completion": "yes"} for at in range(60)]
+    data.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+    ran = run_plugin(
+        "finetune-torch",
+        tiny_hf,
+        data=[str(data)],
+        held_out=0.3,
+        steps=40,
+        learning_rate=0.03,
+        batch_tokens=512,
+        rank=64,
+        alpha=128.0,
+    )
 
     assert ran.code == 0
     proof = json.loads((ran.result / "proof.json").read_text(encoding="utf-8"))
     tuning = json.loads((ran.result / "tuning.json").read_text(encoding="utf-8"))
-    assert proof["held_out"]["before"] == pytest.approx(tuning["held_out_before"], rel=1e-3)
-    assert proof["held_out"]["after"] == pytest.approx(tuning["held_out_best"], rel=1e-3)
+    assert proof["schema"] == 1
+    assert proof["held_out"]["before"] == pytest.approx(tuning["held_out_before"], rel=1e-4)
+    assert proof["held_out"]["after"] == pytest.approx(tuning["held_out_best"], rel=1e-4)
+    task = proof["task"]
+    assert task["kind"] == "exact match" and task["items"] == proof["held_out"]["examples"] >= 10
+    assert (task["before"], task["after"]) == (0.0, 1.0)
+    assert (task["only_before"], task["only_after"]) == (0, task["items"])
+    assert task["p"] == 2 / 2 ** task["items"]
+    assert task["verdict"] == "better, p < 0.001"
+    assert task["wilson_before"][1] < task["wilson_after"][0]
+    forgetting = proof["forgetting"]
+    assert forgetting["mean_kld"] > 0 and forgetting["same_top"] < 1
+    assert forgetting["items"] == len(general_items())
+    assert len(proof["examples"]) == 5
+    assert all(each["after"] == each["expected"] == "yes" for each in proof["examples"])
+    assert not any(each["right_before"] for each in proof["examples"])
+    assert proof["examples"][0]["prompt"].startswith("What comes after ")
+    assert proof["conditions"]["seed"] is not None and len(proof["conditions"]["text_sha256"]) == 64
+    log = (ran.folder / "log.txt").read_text(encoding="utf-8")
+    assert all(sentence in log for sentence in proof["sentences"]) and len(proof["sentences"]) == 3
+    metrics = [(each.name, each.step, each.value) for each in ran.events if isinstance(each, Metric)]
+    assert ("accuracy/held-out", 0, 0.0) in metrics and ("accuracy/held-out", 40, 1.0) in metrics
+    facts = tuning_facts(ran.result)
+    assert facts is not None
+    assert (facts.accuracy_before, facts.accuracy_after, facts.p) == (0.0, 1.0, task["p"])
+
+
+def test_an_adapter_from_elsewhere_is_measured(
+    tmp_path: Path, tiny_hf: Path, adapters: dict[str, Path], run_plugin: Callable[..., Any]
+) -> None:
+    data = answers(tmp_path / "examples.jsonl", 12)
+
+    ran = run_plugin("prove-adapter", tiny_hf, adapter=str(adapters["random"]), data=[str(data)])
+
+    assert ran.code == 0
+    proof = json.loads(ran.result.read_text(encoding="utf-8"))
+    assert proof["held_out"]["examples"] == 12
+    assert proof["held_out"]["after"] != proof["held_out"]["before"]
+    assert proof["forgetting"]["mean_kld"] > 0
+    assert proof["conditions"]["adapter"] == adapters["random"].name
+
+
+# --- an adapter that changes nothing ------------------------------------------------------------------
+
+
+def test_an_adapter_of_zeros_changes_nothing_at_all(
+    tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
+) -> None:
+    sides = sides_of_file(answers(tmp_path / "examples.jsonl"), base.path)
+    made = tuned(base, adapters["zeros"], sides)
+
+    proof = compare(job, made, TorchPair(made, params()), {"seed": 7})
+
+    assert proof["held_out"]["before"] == proof["held_out"]["after"]
+    assert proof["task"]["before"] == proof["task"]["after"]
+    assert proof["task"]["p"] == proof["forgetting"]["p"] == 1
+    assert proof["task"]["verdict"] == proof["forgetting"]["verdict"] == "no difference shown"
+    forgetting = proof["forgetting"]
+    assert (forgetting["mean_kld"], forgetting["max_kld"], forgetting["same_top"]) == (0, 0, 1)
+    assert forgetting["grade"] == "hardly any"
+    assert forgetting["tokens"] == 6 * (256 - 64)
+    assert all(each["before"] == each["after"] for each in proof["examples"])
+    assert job.labels == [
+        "proof: held-out loss",
+        "proof: answers",
+        "proof: other text",
+        "proof: other questions",
+    ]
+    assert proof["conditions"]["seed"] == 7
+    assert json.loads(json.dumps(proof)) == proof
+
+
+# --- right figures ------------------------------------------------------------------------------------
+
+
+def test_the_distance_is_that_of_the_models_own_predictions(
+    job: Workplace, base: Model, adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    made = tuned(base, adapters["random"], sides_of_file(answers(tmp_path / "x.jsonl", 4), base.path))
+    ids = made.texts.plain(TEXT)
+    assert 64 < len(ids) < 256
+    before, after = (logits(base.path, made.result, ids, with_adapter=each)[64:] for each in (False, True))
+    expected = (before.exp() * (before - after)).sum(-1)
+
+    found = distance(job, made.texts, TEXT, TorchPair(made, params()))
+
+    assert found.positions == len(ids) - 64
+    assert found.mean_kld == pytest.approx(float(expected.mean()), rel=1e-3)
+    assert found.max_kld == pytest.approx(float(expected.max()), rel=1e-3)
+    assert found.same_top == pytest.approx(float((before.argmax(-1) == after.argmax(-1)).double().mean()))
+
+
+def test_questions_are_answered_with_the_likeliest_choice(
+    job: Workplace, base: Model, adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    made = tuned(base, adapters["random"], sides_of_file(answers(tmp_path / "x.jsonl", 4), base.path))
+    right = []
+    for with_adapter in (False, True):
+        chosen = []
+        for question in QUESTIONS:
+            start = len(made.texts.plain(question.prompt))
+            scores = []
+            for choice in question.choices:
+                ids = made.texts.plain(f"{question.prompt} {choice}")
+                said = logits(base.path, made.result, ids, with_adapter=with_adapter)
+                scores.append(float(sum(said[at - 1, ids[at]] for at in range(start, len(ids)))))
+            chosen.append(int(np.argmax(scores)) == question.answer)
+        right.append(chosen)
+
+    found = knowledge(job, made.texts, QUESTIONS, TorchPair(made, params()))
+
+    assert found.items == len(QUESTIONS)
+    assert found.both == sum(one and other for one, other in zip(*right, strict=True))
+    assert (found.before, found.after) == (np.mean(right[0]), np.mean(right[1]))
+
+
+def test_preferences_are_judged_by_which_answer_is_likelier(
+    tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
+) -> None:
+    sides = sides_of_file(preferences(tmp_path / "pairs.jsonl"), base.path)
+    made = tuned(base, adapters["random"], sides)
+    side = sides.held_out
+    right = []
+    for with_adapter in (False, True):
+        means = []
+        for number in side.examples.tolist():
+            of_both = []
+            for sequence in (2 * number, 2 * number + 1):
+                ids, trained = side.tokens.ids(sequence).tolist(), side.tokens.trained(sequence)
+                said = logits(base.path, made.result, ids, with_adapter=with_adapter)
+                of_both.append(np.mean([float(said[at - 1, ids[at]]) for at in np.flatnonzero(trained)]))
+            means.append(of_both)
+        right.append([better > worse for better, worse in means])
+
+    proof = compare(job, made, TorchPair(made, params()), {})
+
+    assert proof["task"]["kind"] == "preference"
+    assert proof["task"]["items"] == len(side)
+    assert (proof["task"]["before"], proof["task"]["after"]) == (np.mean(right[0]), np.mean(right[1]))
+    assert "task" not in proof["reasons"]
+    assert "preferences" in proof["sentences"][1]
+    # Both answers to some prompts are shown all the same.
+    assert len(proof["examples"]) == 5
+
+
+def test_a_whole_model_is_compared_with_its_base(tmp_path: Path, job: Workplace, base: Model) -> None:
+    data = answers(tmp_path / "examples.jsonl")
+    chosen = FinetuneTorchParams(
+        data=[data], method="full", steps=4, held_out=0.2, learning_rate=0.01, batch_tokens=512
+    )
+
+    result = finetune_torch(job, base, chosen)
+
+    proof = json.loads((result / "proof.json").read_text(encoding="utf-8"))
+    tuning = json.loads((result / "tuning.json").read_text(encoding="utf-8"))
+    assert proof["held_out"]["before"] == pytest.approx(tuning["held_out_before"], rel=1e-4)
+    # The model was published in bfloat16, as its base is stored.
+    assert proof["held_out"]["after"] == pytest.approx(tuning["held_out_best"], rel=1e-2)
+    assert proof["held_out"]["after"] < proof["held_out"]["before"]
+    assert proof["forgetting"]["mean_kld"] > 0
+
+
+# --- what can't be measured ---------------------------------------------------------------------------
+
+
+def test_plain_text_has_no_task(
+    tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("\n\n".join(f"The {at}th day was much like the one before it." for at in range(20)))
+    sides = sides_of_file(text, base.path, held_out=0.4)
+    made = tuned(base, adapters["zeros"], sides)
+
+    proof = compare(job, made, TorchPair(made, params()), {})
+
+    assert proof["task"] is None and "no prompts" in proof["reasons"]["task"]
+    assert proof["held_out"]["examples"] == len(sides.held_out) > 0
+    assert proof["examples"] == []
+
+
+def test_long_answers_are_shown_but_not_judged(
+    tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
+) -> None:
+    data = tmp_path / "long.jsonl"
+    rows = [{"prompt": f"Tell me about {at}.", "completion": "It is a number. " * 20} for at in range(20)]
+    data.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    made = tuned(base, adapters["random"], sides_of_file(data, base.path, held_out=0.4, longest=256))
+
+    found = ask(job, made.texts, made.sides.held_out, TorchPair(made, params()))
+
+    assert found.judged is None and "word for word" in found.reason
+    assert 0 < len(found.shown) <= 5
+    assert all(each.before.endswith(" …") and each.before != each.after for each in found.shown)
+
+
+def test_where_nothing_was_held_out_forgetting_is_measured_alone(
+    tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
+) -> None:
+    sides = sides_of_file(answers(tmp_path / "examples.jsonl", 8), base.path, held_out=0)
+    made = tuned(base, adapters["random"], sides)
+
+    proof = compare(job, made, TorchPair(made, params()), {})
+
+    assert proof["held_out"] is None and proof["task"] is None and proof["examples"] == []
+    assert proof["reasons"] == {"held_out": "Nothing was held out.", "task": "Nothing was held out."}
+    assert proof["forgetting"]["mean_kld"] > 0
+
+
+# --- what goes wrong ----------------------------------------------------------------------------------
+
+
+def spoiled(adapter: Path, target: Path) -> Path:
+    """A copy of an adapter with a weight that is no number."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(adapter, target)
+    weights = load_file(target / "adapter_model.safetensors")
+    next(iter(weights.values()))[0, 0] = float("nan")
+    save_file(weights, target / "adapter_model.safetensors")
+    return target
+
+
+def test_a_result_that_is_no_number_is_said_and_not_averaged(
+    tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
+) -> None:
+    sides = sides_of_file(answers(tmp_path / "examples.jsonl", 12), base.path)
+    made = tuned(base, spoiled(adapters["random"], tmp_path / "spoiled"), sides)
+    pair = TorchPair(made, params())
+
+    with pytest.raises(WorkbenchError, match="The result's loss"):
+        learned(job, sides.held_out, pair)
+    with pytest.raises(WorkbenchError, match="no finite numbers"):
+        distance(job, made.texts, TEXT, pair)
+
+
+def test_a_proof_that_fails_costs_no_result(
+    tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
+) -> None:
+    sides = sides_of_file(answers(tmp_path / "examples.jsonl", 12), base.path)
+    for name, said in (("pickled", "pickle"), ("empty", "adapter_config.json")):
+        folder = tmp_path / name
+        folder.mkdir()
+        if name == "pickled":
+            shutil.copy(adapters["zeros"] / "adapter_config.json", folder)
+            (folder / "adapter_model.bin").write_bytes(b"\x80\x04.")
+        made = tuned(base, folder, sides)
+
+        proof = prove(job, made, TorchPair(made, params()), {"seed": 7})
+
+        assert set(proof) == {"schema", "error", "conditions"}
+        assert said in proof["error"]
+        assert said in job.logged[-1] and job.logged[-1].startswith("The result could not be compared")
+
+
+def test_a_run_whose_proof_fails_still_succeeds(
+    tmp_path: Path, job: Workplace, base: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = answers(tmp_path / "examples.jsonl", 12)
+
+    def full() -> str:
+        raise MemoryError
+
+    # Reading the text takes the last of the memory.
+    monkeypatch.setattr("plugins._tuning_proof.general_text", full)
+    result = finetune_torch(job, base, FinetuneTorchParams(data=[data], steps=1, held_out=0))
+
+    assert (result / "adapter_model.safetensors").is_file()
+    proof = json.loads((result / "proof.json").read_text(encoding="utf-8"))
+    assert proof["error"] == "MemoryError"
+
+
+@pytest.mark.parametrize("at", ["proof: held-out loss", "proof: answers"])
+def test_a_cancel_ends_a_proof_at_once(
+    tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path], at: str
+) -> None:
+    sides = sides_of_file(answers(tmp_path / "examples.jsonl", 12), base.path)
+    made = tuned(base, adapters["zeros"], sides)
+    pair = TorchPair(made, params(), job.check)
+    job.cancelled_at = at
+
+    with pytest.raises(JobCancelled):
+        prove(job, made, pair, {})
+
+    assert job.labels[-1] == at
+    assert pair._models is None
+
+
+def test_an_answer_can_be_cancelled_between_its_tokens(
+    tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
+) -> None:
+    made = tuned(base, adapters["zeros"], sides_of_file(answers(tmp_path / "x.jsonl", 4), base.path))
+    pair = TorchPair(made, params(), job.check)
+    pair.generate([made.texts.prompt("Hello")], 2, tuned=True)
+    before = job.checks
+    job.labels, job.cancelled_at = ["asking"], "asking"
+
+    with pytest.raises(JobCancelled):
+        pair.generate([made.texts.prompt("Hello")], 100_000, tuned=True)
+
+    assert job.checks == before + 1
+
+
+def test_another_models_adapter_is_refused_with_words(
+    tmp_path: Path, base: Model, adapters: dict[str, Path]
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    other = tmp_path / "other"
+    shutil.copytree(adapters["zeros"], other)
+    weights = {
+        name: each.repeat(1, 2) if "lora_A" in name else each
+        for name, each in load_file(other / "adapter_model.safetensors").items()
+    }
+    save_file(weights, other / "adapter_model.safetensors")
+    made = tuned(base, other, sides_of_file(answers(tmp_path / "x.jsonl", 4), base.path))
+
+    with pytest.raises(WorkbenchError, match=f"no adapter for {base.name}"):
+        TorchPair(made, params()).generate([[1, 2]], 1, tuned=True)
+
+
+def test_the_text_and_the_questions_ship_with_tenfold() -> None:
+    items = general_items()
+
+    assert len(general_text()) > 8000
+    assert len(items) >= 40
+    assert {each.answer for each in items} == {0, 1, 2, 3}

@@ -172,6 +172,36 @@ def sides_of(
     )
 
 
+def side_of(
+    recipe: Recipe,
+    cache: Path,
+    *,
+    share: float = 1.0,
+    longest: int = 1024,
+    processes: int = 1,
+    progress: Progress = lambda _done, _total: None,
+) -> Side:
+    """Examples to measure a model on, where nothing is trained.
+
+    Args:
+        share: Of the files' examples, chosen by content as `SideChoices.held_out` chooses; 1 for all.
+        longest: Where their sequences are cut, in tokens.
+        cache, processes, progress: As for `token_set`.
+
+    Raises:
+        DataError: What `token_set` raises, or no example is left.
+    """
+    tokens = token_set(recipe, cache, processes=processes, progress=progress)
+    stays = staying(tokens, SideChoices(longest=longest))
+    found = np.flatnonzero(stays if share >= 1 else stays & tokens.held_out(share))
+    if not len(found):
+        raise DataError(
+            f"Of {_counted(len(tokens), 'example')} none is left to measure on.",
+            remedy="Take a larger share, allow more tokens, or use more examples.",
+        )
+    return Side(tokens=tokens, examples=found, longest=longest)
+
+
 def staying(tokens: TokenSet, choices: SideChoices) -> NDArray[np.bool_]:
     """Which examples of a set stay, shape (examples,).
 

@@ -47,6 +47,10 @@ class PromptTexts:
         rendered = self._template.render((Message(role="user", content=text),))
         return self._tokenizer.encode(rendered, begin=False)
 
+    def plain(self, text: str) -> list[int]:
+        """A text's tokens without a template, behind the begin-of-text token where the model has one."""
+        return self._tokenizer.encode(text, begin=True)
+
     def text(self, ids: Sequence[int]) -> str:
         """What tokens say, without special tokens and white space around."""
         return b"".join(self._tokenizer.piece(each) for each in ids).decode("utf-8", "replace").strip()

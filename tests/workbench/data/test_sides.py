@@ -12,7 +12,7 @@ from workbench.data.batches import Plan, epoch_batches
 from workbench.data.collate import collate
 from workbench.data.errors import DataError
 from workbench.data.report import report
-from workbench.data.sides import SideChoices, Sides, open_sides, sides_of
+from workbench.data.sides import SideChoices, Sides, open_sides, side_of, sides_of
 from workbench.data.tokenizing import Recipe
 
 
@@ -213,3 +213,17 @@ def test_the_report_describes_both_sides(opened: Opened) -> None:
     assert sum(found.histogram) == 5
     assert found.bad_rows[0].line == 4
     assert found.refused == ()
+
+
+def test_a_share_to_measure_on_is_what_a_training_holds_out(opened: Opened, tiny_hf: Path) -> None:
+    rows = write(opened.folder / "a.jsonl", *texts(*range(60)), {"text": "x"})
+    recipe = Recipe(files=(rows,), tokenizer=str(tiny_hf))
+    cache = opened.folder / "cache"
+    held_out = opened(rows, held_out=0.3).held_out
+
+    share, everything = side_of(recipe, cache, share=0.3), side_of(recipe, cache)
+
+    assert share.examples.tolist() == held_out.examples.tolist()
+    assert set(range(60)) <= set(everything.examples.tolist())
+    with pytest.raises(DataError, match="none is left to measure on"):
+        side_of(recipe, cache, share=1e-12)
