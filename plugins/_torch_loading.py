@@ -7,7 +7,7 @@ from typing import Any
 
 from plugins._no_remote_code import no_remote_code
 from plugins._tuning_params import FinetuneParams
-from plugins._tuning_selection import adapted, check_some, selection
+from plugins._tuning_selection import adapted, check_some, selection, stated_targets
 from workbench.plugin import MissingExtraError, ModelFileError, OutOfMemoryError, ParameterError
 
 #: Initialisations that change the base; PEFT turns them into plain adapters when they are saved.
@@ -150,22 +150,15 @@ def _adapter(base: Any, params: FinetuneParams) -> Any:
         # Conv1D is what GPT-2 has in place of a linear layer.
         if (isinstance(module, torch.nn.Linear) or type(module).__name__ == "Conv1D") and module is not output
     ]
-    found = adapted(modules, params.targets, chosen)
-    ends = sorted({each.rpartition(".")[2] for each in found})
-    # Ends of names where those say the same: they are what other tools read.
-    same = [each for each in modules if each.rpartition(".")[2] in ends and _in_blocks(each, chosen.blocks)]
+    targets, blocks = stated_targets(adapted(modules, params.targets, chosen), modules, chosen)
     return peft.LoraConfig(
         task_type="CAUSAL_LM",
         r=params.rank,
         lora_alpha=params.alpha,
         lora_dropout=params.dropout,
-        target_modules=ends if same == found else found,
-        layers_to_transform=chosen.blocks if same == found else None,
+        target_modules=targets,
+        layers_to_transform=blocks,
         use_rslora=params.method == "rslora",
         use_dora=params.method == "dora",
         init_lora_weights=_INITIALISATIONS.get(params.initialisation, params.initialisation),
     )
-
-
-def _in_blocks(name: str, blocks: list[int] | None) -> bool:
-    return blocks is None or any(f".{block}." in name for block in blocks)

@@ -118,5 +118,25 @@ def adapted(modules: Sequence[str], targets: Sequence[str], chosen: Selection) -
     return found
 
 
+def stated_targets(
+    found: Sequence[str], modules: Sequence[str], chosen: Selection
+) -> tuple[list[str], list[int] | None]:
+    """How PEFT's configuration names the modules of an adapter, and their blocks; None for all.
+
+    Ends of names where those say the same, as they are what other tools read.
+
+    Args:
+        found: The modules that have one.
+        modules: All that could have one.
+    """
+    ends = sorted({each.rpartition(".")[2] for each in found})
+    same = [each for each in modules if each.rpartition(".")[2] in ends and _in_blocks(each, chosen.blocks)]
+    return (ends, chosen.blocks) if same == list(found) else (sorted(found), None)
+
+
 def _ends(name: str, end: str) -> bool:
     return name == end or name.endswith(f".{end}")
+
+
+def _in_blocks(name: str, blocks: list[int] | None) -> bool:
+    return blocks is None or any(f".{block}." in name for block in blocks)

@@ -72,6 +72,12 @@ def tiny_hf(shared_models: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def small_hf(shared_models: Path) -> Path:
+    """A random two-layer llama in float32 with about 300 tokens, for training with MLX. Read-only."""
+    return _made_once(shared_models / "small-hf", "small")
+
+
+@pytest.fixture(scope="session")
 def tiny_gguf(tiny_hf: Path, shared_models: Path) -> Path:
     """The same model as an F16 GGUF file. Read-only."""
     return _made_once(shared_models / "tiny-gguf", "gguf") / "tiny-F16.gguf"

@@ -1,0 +1,77 @@
+"""Fine-tunes a safetensors or MLX model on examples with MLX."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from plugins._tuning_params import FinetuneParams
+from workbench.plugin import JobContext, MissingExtraError, Model, fact, operation
+
+
+class FinetuneMlxParams(FinetuneParams):
+    """The same as everywhere; of the initialisations, those that leave the base as it is."""
+
+
+@operation(
+    "finetune-mlx",
+    title="Fine-tune (MLX)",
+    group="Fine-tune",
+    input="any",
+    output="any",
+    backend="mlx",
+    applies=(
+        fact("format").one_of(
+            "hf", "mlx", otherwise="MLX trains safetensors models and those that were made for MLX."
+        ),
+    ),
+    label="{method}",
+    resumable=True,
+)
+def finetune_mlx(job: JobContext, model: Model, params: FinetuneMlxParams) -> Path:
+    """Teach a model from examples, with MLX on Apple silicon.
+
+    The result is an adapter in PEFT's form that belongs to the model, or, with method=full, a model. What is
+    learned are the answers; prompts and templates are seen alone. Examples are tokenized once and kept for
+    the next run on the same data. A held-out side, chosen by each example's content, is scored before,
+    during and after, and the best weights by that score are the result. Batches, their order and the rates
+    are those of the training with PyTorch.
+
+    A base that was quantized for MLX stays in its bits, under any kind of adapter; with method=qlora a base
+    in full precision is held in 4 bits. A run that was killed, paused or cut off goes on from its newest
+    checkpoint with the same batches, rates and random numbers: on a CPU its weights are bit-identical to
+    those of a run in one piece. It also runs on Linux, slowly, with the same results.
+
+    The proof compares the result with its base: the loss and the answers on held-out examples with a paired
+    test, and what was forgotten, on text that it was not trained on.
+    """
+    try:
+        import mlx.core as mx
+        import mlx_lm  # noqa: F401 - looked for before anything is read
+    except ImportError as error:
+        raise MissingExtraError("MLX (mlx-lm)", "mlx") from error
+    from plugins._mlx_loading import load_base, prepare
+    from plugins._mlx_memory import give_back
+    from plugins._mlx_tuning import MlxBackend
+    from plugins._tuning_packing import check_packing
+    from plugins._tuning_run import Tuned, conditions, tune
+
+    mx.random.seed(job.seed)
+    versions = {name: version(name) for name in ("mlx", "mlx-lm")}
+
+    def make(*, end_tokens: tuple[int, ...]) -> MlxBackend:
+        base = load_base(model.path, params)
+        adapter = prepare(base, params, model.path, job.seed)
+        return MlxBackend(base, adapter, params, model.path, end_tokens)
+
+    def proof(tuned: Tuned) -> dict[str, Any]:
+        from plugins._mlx_pair import MlxPair
+        from plugins._tuning_proof import prove
+
+        return prove(job, tuned, MlxPair(tuned, params, job.check), conditions(job, tuned, versions))
+
+    try:
+        return tune(job, model, params, make, name="mlx", check=check_packing, prove=proof)
+    finally:
+        give_back()
