@@ -102,25 +102,21 @@ def answers(path: Path, engine: str, adapter: Path | None = None) -> list[str]:
     return [found[prompt] for prompt in PROMPTS]
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"target_modules": LINEAR, "r": 8, "lora_alpha": 16},
-        {
-            "target_modules": LINEAR,
-            "r": 4,
-            "lora_alpha": 8,
-            "use_rslora": True,
-            "rank_pattern": {"q_proj": 6},
-            "alpha_pattern": {"down_proj": 30},
-        },
-    ],
-)
 def test_llama_cpp_says_with_the_file_what_torch_says_with_the_folder(
-    settings: dict[str, Any], tiny_hf: Path, tmp_path: Path, job: Callable[[str], WorkerContext]
+    tiny_hf: Path, tmp_path: Path, job: Callable[[str], WorkerContext]
 ) -> None:
     base, adapter = in_float32(tiny_hf, tmp_path / "tiny"), tmp_path / "adapter"
-    make_adapter(base, adapter, spread=0.2, **settings)
+    make_adapter(
+        base,
+        adapter,
+        spread=0.2,
+        target_modules=LINEAR,
+        r=4,
+        lora_alpha=8,
+        use_rslora=True,
+        rank_pattern={"q_proj": 6},
+        alpha_pattern={"down_proj": 30},
+    )
     merged = merge_adapter(job("merged"), model_at(base), MergeAdapterParams(adapters=[adapter]))
     as_gguf = converted(job, base)
 

@@ -679,20 +679,3 @@ def test_choices_for_several_show_only_with_several() -> None:
     assert fields["combination"].shown(two)
     assert not fields["density"].shown({**two, "combination": "linear"})
     assert fields["density"].shown({**two, "combination": "ties"})
-
-
-def test_merging_is_a_job_like_any_other(
-    tiny_hf: Path, tmp_path: Path, run_plugin: Callable[..., Any]
-) -> None:
-    for name in ("one", "two"):
-        make_adapter(tiny_hf, tmp_path / name, r=4, target_modules=ATTENTION)
-
-    ran = run_plugin("merge-adapter", tiny_hf, adapters=f"{tmp_path / 'one'},{tmp_path / 'two'}")
-
-    assert ran.code == 0, (ran.folder / "log.txt").read_text()
-    facts = inspect(ran.result)
-    assert (facts.format, facts.quantization, facts.parameters) == (
-        "hf",
-        "BF16",
-        inspect(tiny_hf).parameters,
-    )
