@@ -31,7 +31,7 @@ def series(events: list[Any], name: str) -> list[float]:
 def test_the_held_out_loss_falls_and_the_published_adapter_has_it(
     tmp_path: Path, small_hf: Path, run_plugin: Callable[..., Any]
 ) -> None:
-    data = answers(tmp_path / "examples.jsonl", 80)
+    data = answers(tmp_path / "examples.jsonl")
 
     ran = run_plugin(
         "finetune-mlx",
@@ -40,17 +40,17 @@ def test_the_held_out_loss_falls_and_the_published_adapter_has_it(
         method="dora",
         steps=20,
         learning_rate=0.01,
-        batch_tokens=512,
+        batch_tokens=256,
         batching="packed",
         max_tokens=128,
-        evaluate_every=5,
+        evaluate_every=10,
     )
 
     assert ran.code == 0, (ran.folder / "log.txt").read_text(encoding="utf-8")
     held_out = series(ran.events, "loss/held-out")
     assert held_out[-1] < held_out[0] - 0.5
     assert len(series(ran.events, "loss/train")) == 20
-    assert {each.step for each in ran.events if isinstance(each, Sample)} == {0, 5, 10, 15, 20}
+    assert {each.step for each in ran.events if isinstance(each, Sample)} == {0, 10, 20}
     proof, tuning, config = (
         json.loads((ran.result / each).read_text(encoding="utf-8"))
         for each in ("proof.json", "tuning.json", "adapter_config.json")
@@ -73,9 +73,10 @@ def test_both_engines_say_what_was_taught(
         small_hf,
         data=[str(data)],
         method="rslora",
-        steps=25,
+        steps=20,
         learning_rate=0.02,
-        batch_tokens=512,
+        batch_tokens=256,
+        evaluate_every=20,
         proof=False,
     )
     assert ran.code == 0, (ran.folder / "log.txt").read_text(encoding="utf-8")
@@ -128,15 +129,16 @@ def command(folder: Path, model: Path, data: Path, *more: str) -> list[str]:
 def test_a_killed_run_goes_on_to_the_same_bits(
     tmp_path: Path, small_hf: Path, run_plugin: Callable[..., Any]
 ) -> None:
-    data = answers(tmp_path / "examples.jsonl", 80)
+    data = answers(tmp_path / "examples.jsonl")
     settings = {
         "proof": False,
         "steps": STEPS,
         "dropout": 0.1,
         "accumulation": 2,
-        "batch_tokens": 512,
+        "batch_tokens": 128,
+        "max_tokens": 64,
         "checkpoint_every": 5,
-        "evaluate_every": 4,
+        "evaluate_every": 8,
     }
     whole = run_plugin("finetune-mlx", small_hf, data=[str(data)], **settings)
     assert whole.code == 0, (whole.folder / "log.txt").read_text(encoding="utf-8")
@@ -169,15 +171,3 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     )
     for name in ("steps", "tokens", "held_out_before", "held_out_best", "best_step"):
         assert figures[name] == expected[name]
-
-
-def test_what_mlx_does_not_offer_is_refused_with_words(
-    tmp_path: Path, small_hf: Path, run_plugin: Callable[..., Any]
-) -> None:
-    data = answers(tmp_path / "examples.jsonl")
-
-    ran = run_plugin("finetune-mlx", small_hf, data=[str(data)], initialisation="pissa")
-
-    assert ran.code != 0
-    assert "pissa" in ran.error.message
-    assert "finetune-torch" in ran.error.remedy
