@@ -6,14 +6,14 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 
 from workbench.cli import data_sample
-from workbench.cli.answer import Answer
+from workbench.cli.answer import Answer, size
 from workbench.data.fields import fields_in
 from workbench.data.layout import Layout, said
 from workbench.data.preview import PreviewRow, preview
@@ -21,14 +21,24 @@ from workbench.data.rendering import Trained
 from workbench.data.report import DataReport, report
 from workbench.data.sides import BadRows, LongRows, SideChoices, sides_of
 from workbench.data.tokenizing import Recipe
+from workbench.engines.arithmetic import matmul_flops
 from workbench.engines.hf_tokenizer import HfTokenizer
 from workbench.errors import UsageError
-from workbench.hardware import physical_cores
+from workbench.hardware import machine, physical_cores
 from workbench.home import Home
 from workbench.library.records import ModelRecord
+from workbench.model import ModelFacts
 from workbench.session import Session
+from workbench.tuning.choices import Backend, TuningChoices, choices_of
+from workbench.tuning.defaults import Default, good_defaults
+from workbench.tuning.estimate import TuningEstimate, tuning_estimate
+from workbench.tuning.memory import room_here
+from workbench.tuning.past_runs import FinishedJob, past_runs
+from workbench.tuning.probe import machine_flops
 
 _SHOWN_BAD = 20
+#: Finished jobs that are looked at for how fast this machine trains.
+_JOBS = 300
 #: Seconds between two lines of progress.
 _INTERVAL_S = 0.1
 
@@ -83,6 +93,7 @@ def _add_inspect(parts: Any, common: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="rows for evaluation of their own; refused where one of them is trained on; repeatable",
     )
+    add("--backend", choices=get_args(Backend), help="what would train it (by the model's format)")
     add("--preview", type=int, default=0, metavar="N", help="show so many rows, token by token")
     add("--offset", type=int, default=0, metavar="M", help="pass over so many rows before (0)")
     add("--progress", action="store_true", help="print lines of JSON that say how far it is, meanwhile")
@@ -96,7 +107,10 @@ def _inspect(home: Home, arguments: argparse.Namespace) -> Answer:
         raise UsageError("--max-tokens is at least 2.")
     with Session.open(home, supervise=False) as session:
         record = session.library.get(arguments.model)
-    _refuse_untrainable(record)
+        _refuse_untrainable(record)
+        facts = session.library.facts(record.id)
+        room = room_here()
+        runs = past_runs(_finished(session), is_gpu=room.is_gpu)
     recipe = Recipe(
         files=_names(arguments.files),
         tokenizer=str(record.path),
@@ -118,8 +132,29 @@ def _inspect(home: Home, arguments: argparse.Namespace) -> Answer:
     if arguments.preview > 0:
         tokenizer = HfTokenizer(record.path)
         shown = preview(sides, tokenizer, offset=max(arguments.offset, 0), count=arguments.preview)
-    answer = {**msgspec.to_builtins(found), "preview": msgspec.to_builtins(shown)}
-    return Answer("\n".join([_words(found), *map(_row, shown)]), answer)
+    backend: Backend = arguments.backend or ("mlx" if record.format == "mlx" else "torch")
+    defaults = good_defaults(facts, found, room, backend=backend)
+    best = choices_of({each.name: each.value for each in defaults})
+    speed = machine_flops(home.cache, machine(), backend, matmul_flops)
+    told = tuning_estimate(facts, found, best, backend, room, machine_flops=speed, runs=runs)
+    parts = {"preview": shown, "defaults": defaults, "estimate": told}
+    answer = {**msgspec.to_builtins(found), **msgspec.to_builtins(parts)}
+    lines = [_words(found), *_advice(defaults, told, best), *map(_row, shown)]
+    return Answer("\n".join(lines), answer)
+
+
+def _finished(session: Session) -> Iterator[FinishedJob]:
+    """The newest finished jobs of this home, whatever they did."""
+
+    def reading(id: str) -> Callable[[], tuple[Mapping[str, Any], ModelFacts]]:
+        def read() -> tuple[Mapping[str, Any], ModelFacts]:
+            spec = session.board.spec(id)
+            return spec.params, session.library.facts(spec.model.id if spec.model is not None else "")
+
+        return read
+
+    for job in session.board.list(("done",), limit=_JOBS):
+        yield FinishedJob(folder=job.folder, read=reading(job.id))
 
 
 def _fields(_home: Home, arguments: argparse.Namespace) -> Answer:
@@ -202,6 +237,27 @@ def _words(found: DataReport) -> str:
     if found.bad > _SHOWN_BAD:
         lines.append(f"  … and {found.bad - _SHOWN_BAD} more; --json lists them")
     return "\n".join(lines)
+
+
+def _advice(defaults: Sequence[Default], told: TuningEstimate, best: TuningChoices) -> Iterator[str]:
+    """What a training would take here, and what it would best be set to."""
+    own, room = told.of(best.method), told.room
+    place = room.name if room.is_gpu else "memory"
+    yield (
+        f"with {best.method}, training takes about {size(own.memory.total_bytes)} of"
+        f" {size(room.free_bytes)} of {place} that are free" + ("" if own.fits else ": that does not fit")
+    )
+    if told.epoch is not None:
+        yield f"an epoch takes about {_duration(told.epoch.seconds)} ({told.epoch.basis})"
+    yield "good settings:"
+    for each in defaults:
+        yield f"  {each.name} = {each.value}: {each.reason}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
 def _row(row: PreviewRow) -> str:

@@ -45,11 +45,19 @@ def test_inspect_says_what_the_model_will_see(
     assert 0 < found["masked_share"] < 1
     assert found["percentiles"]["50"] < found["longest"]
     assert found["cut_rows"] > 0
+    assert {each["name"] for each in found["defaults"]} >= {"method", "rank", "learning_rate", "max_tokens"}
+    assert all(each["reason"] for each in found["defaults"])
+    memory = {each["method"]: each["memory"]["total_bytes"] for each in found["estimate"]["memory"]}
+    assert memory["lora"] < memory["full"]
+    assert found["estimate"]["epoch"]["seconds"] > 0
+    assert found["estimate"]["runs"] == []
 
     assert main(["--home", str(home.root), "data", "inspect", str(data), "--model", model]) == 0
     said = capsys.readouterr().out
     assert "20 rows of kind completion, 1 bad" in said
     assert "a.jsonl line 21" in said
+    assert "an epoch takes about" in said
+    assert "  method = lora: " in said
 
 
 @pytest.mark.parametrize(

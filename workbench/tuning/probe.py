@@ -1,0 +1,66 @@
+"""Remembers how fast each backend multiplies matrices on this machine, so that it is measured once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from workbench.errors import MissingExtraError
+from workbench.hardware import Machine
+from workbench.tuning.choices import Backend
+
+_FILE = "arithmetic.json"
+
+
+class _Kept(Struct, frozen=True):
+    """Measured on a machine: a home may be on a disk that several use."""
+
+    machine: str
+    flops: dict[str, float]
+
+
+def machine_flops(
+    cache: Path, machine: Machine, backend: Backend, measure: Callable[[Backend], float]
+) -> float | None:
+    """Operations per second; None where the backend is not installed.
+
+    Args:
+        cache: The folder that remembers.
+        measure: Called where nothing is remembered.
+    """
+    kept = _read(cache / _FILE, machine)
+    if backend not in kept.flops:
+        try:
+            kept.flops[backend] = measure(backend)
+        except MissingExtraError:
+            return None
+        _write(cache / _FILE, kept)
+    return kept.flops[backend]
+
+
+def _read(path: Path, machine: Machine) -> _Kept:
+    name = _name(machine)
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=_Kept)
+    except (OSError, msgspec.MsgspecError):
+        return _Kept(name, {})
+    return found if found.machine == name else _Kept(name, {})
+
+
+def _write(path: Path, kept: _Kept) -> None:
+    partial = path.with_name(f".partial-{uuid.uuid4().hex}.json")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(msgspec.json.encode(kept))
+        partial.replace(path)
+    except OSError:
+        # A figure that can't be kept is measured again.
+        partial.unlink(missing_ok=True)
+
+
+def _name(machine: Machine) -> str:
+    return ", ".join([f"{machine.cpu_name} × {machine.cores}", *(gpu.name for gpu in machine.gpus)])
