@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import psutil
 
-from workbench.hardware import HardwareSampler, machine, physical_cores, ram_free_bytes, ram_used_bytes
+from workbench.hardware import (
+    HardwareSampler,
+    machine,
+    peak_resident_bytes,
+    physical_cores,
+    ram_free_bytes,
+    ram_used_bytes,
+)
 
 
 def test_machine_is_described_with_plausible_figures() -> None:
@@ -31,3 +40,13 @@ def test_sample_has_a_reading_for_each_gpu_that_was_found() -> None:
     assert 0 <= reading.cpu_percent <= 100
     assert reading.ram_total_bytes == machine().ram_bytes
     assert len(reading.gpus) == len(machine().gpus)
+
+
+def test_a_process_has_its_own_peak_and_not_that_of_its_parent() -> None:
+    ballast = bytearray(os.urandom(1)) * 300_000_000
+    code = "from workbench.hardware import peak_resident_bytes; print(peak_resident_bytes())"
+
+    child = int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+
+    assert len(ballast) < peak_resident_bytes()
+    assert 5_000_000 < child < len(ballast)
