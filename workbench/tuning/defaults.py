@@ -12,6 +12,7 @@ from workbench.data.report import DataReport
 from workbench.model import ModelFacts
 from workbench.tuning.choices import Backend, Method, TuningChoices
 from workbench.tuning.memory import Room, TuningMemory, tuning_memory
+from workbench.tuning.weights import trained_weights
 
 #: Share of the free memory that a run may plan with: the rest is for what estimates miss and for others.
 _USABLE = 0.85
@@ -24,6 +25,7 @@ _BATCHES = (16_384, 8192, 4096, 2048, 1024, 512)
 #: Tokens that are computed at once: what keeps the processor busy.
 _CPU_BATCH, _GPU_BATCH = 1024, 8192
 _SHORTEST, _STEP = 64, 64
+_RANKS = (8, 16, 32, 64)
 
 
 class Default(Struct, frozen=True, kw_only=True):
@@ -67,7 +69,7 @@ class _Advice:
         yield from self._adapter(method.value)
         batch = self._batch(method.value, longest.value)
         yield from batch
-        batch_tokens, checkpointing = batch[0].value, batch[1].value
+        batch_tokens = batch[0].value
         yield self._precision()
         accumulation = self._accumulation(batch_tokens)
         yield accumulation
@@ -76,7 +78,7 @@ class _Advice:
         yield epochs
         yield self._rate(method.value)
         yield from self._run(math.ceil(updates_an_epoch * epochs.value))
-        yield self._batching(checkpointing)
+        yield self._batching()
 
     @property
     def _epoch_tokens(self) -> int:
@@ -129,10 +131,18 @@ class _Advice:
         if method == "full":
             return
         learned = self._data.train.learned
-        # An adapter can hold about two bits a weight (Allen-Zhu, Li 2404.05405), text has about two a token.
-        rank = 8 if learned < 20_000 else 16 if learned < 500_000 else 32
+        sizes = {
+            rank: trained_weights(self._facts, TuningChoices(method=method, rank=rank)).weights
+            for rank in _RANKS
+        }
+        # A weight can hold two bits of knowledge (2404.05405) and a token brings about one, so this is twice
+        # what is needed.
+        rank = next((rank for rank in _RANKS if sizes[rank] >= learned), _RANKS[-1])
         yield _default(
-            "rank", rank, f"Enough for {learned} learned tokens; more would take longer and forget more."
+            "rank",
+            rank,
+            f"{_millions(sizes[rank])} weights can hold what {learned} learned tokens bring; more would take"
+            " longer and forget more.",
         )
         yield _default("alpha", float(2 * rank), "Twice the rank, so that a rate suits any rank.")
         yield _default(
@@ -210,7 +220,7 @@ class _Advice:
         return _default(
             "learning_rate",
             _rounded(10 * full),
-            f"Ten times what all of {_millions(size)} weights would take (thinkingmachines.ai/blog/lora).",
+            f"Ten times what all of {_millions(size)} weights take (Schulman 2025, LoRA Without Regret).",
         )
 
     def _run(self, updates: int) -> Iterator[Default]:
@@ -224,8 +234,7 @@ class _Advice:
             yield _default("patience", 0, "Nothing is held out, so nothing tells when to end.")
         yield _default("warmup", 0.05, "The first gradients are an accident of the first batches.")
 
-    def _batching(self, checkpointing: bool) -> Default:
-        del checkpointing
+    def _batching(self) -> Default:
         mean = self._epoch_tokens / self._rows
         if self._pairs:
             return _default("batching", "buckets", "Both answers of a preference stay together.")
@@ -264,4 +273,6 @@ def _gigabytes(size_bytes: float) -> str:
 
 
 def _millions(count: int) -> str:
-    return f"{count / 1e9:.1f} billion" if count >= 1e9 else f"{count / 1e6:.0f} million"
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} billion"
+    return f"{count / 1e6:.0f} million" if count >= 1e7 else f"{count / 1e6:.1f} million"
