@@ -41,6 +41,7 @@ from workbench.jobs.script import render
 from workbench.jobs.spec import JobSpec
 from workbench.library.records import ModelRecord
 from workbench.model import ModelFacts
+from workbench.tuning.memory import room_here
 
 DATA, SETTINGS, TRAINING = range(3)
 _STEPS = ("Data", "Settings", "Training")
@@ -50,6 +51,8 @@ _RIGHT_WIDTH = 284
 _TRAINABLE = ("hf", "mlx")
 #: How long a person may go on typing before the plan is worked out anew.
 _SETTLE_MS = 120
+#: The share of the memory by which what is free must change before the plan is worked out anew.
+_MEMORY_STEP = 0.02
 
 
 class FinetunePage(QWidget):
@@ -69,6 +72,7 @@ class FinetunePage(QWidget):
         self._entry: OperationEntry | None = None
         self._own_name = ""
         self._trouble = ""
+        self._planned_free = 0
         self._stale = True
         self._runs = Runs(self._session)
         self.question = DataQuestion(self._session.home.root, self)
@@ -228,18 +232,23 @@ class FinetunePage(QWidget):
                 self.data.show_choice(choice_from({**defaults, "data": []}))
         self._show_plan()
 
+    def _change_operation(self, name: str) -> None:
+        self._choose_operation(name)
+        self._ask()
+
     # ------------------------------------------------------------------ data
 
     def _ask(self, first_row: int = 0) -> None:
         if self._record is not None:
-            self.question.ask(self.data.choice, self._record.id, first_row)
+            backend = self._entry.backend if self._entry is not None else ""
+            self.question.ask(self.data.choice, self._record.id, backend, first_row)
         self._show_plan()
 
     def _take_answer(self, answer: DataAnswer) -> None:
         self._trouble = ""
         self.data.show_answer(answer)
-        if answer.defaults:
-            self.settings.suggest(answer.defaults)
+        self.settings.suggest(answer.defaults)
+        self.data.suggest_limit(next((each for each in answer.defaults if each.name == "max_tokens"), None))
         self._show_plan()
 
     def _take_trouble(self, error: WorkbenchError) -> None:
@@ -257,7 +266,8 @@ class FinetunePage(QWidget):
         return self.settings.values() | self.data.choice.values(known)
 
     def _show_plan(self) -> None:
-        values = self._values()
+        values, room = self._values(), room_here()
+        self._planned_free = room.free_bytes
         situation = Situation(
             record=self._record,
             facts=self._facts,
@@ -267,9 +277,17 @@ class FinetunePage(QWidget):
             is_reading=not self._trouble,
             values=values,
             output_name=self._own_name or self._proposed_name(values),
+            room=room,
         )
         self.plan.show_plan(plan_of(situation))
         self._show_steps()
+
+    def _follow_memory(self) -> None:
+        """Plan anew when what is free has changed by more than a breath."""
+        if self.plan.isVisible():
+            room = room_here()
+            if abs(room.free_bytes - self._planned_free) > _MEMORY_STEP * room.total_bytes:
+                self._show_plan()
 
     def _proposed_name(self, values: dict[str, Any]) -> str:
         try:
@@ -411,9 +429,10 @@ class FinetunePage(QWidget):
         context = self._context
         context.models_changed.connect(self._models_changed)
         context.jobs_changed.connect(self._take_updates)
+        context.reading.connect(lambda _reading: self._follow_memory())
         context.closing.connect(self.question.stop)
         self.teach.chooser.chosen.connect(self._model_chosen)
-        self.teach.operation_chosen.connect(self._choose_operation)
+        self.teach.operation_chosen.connect(self._change_operation)
         self.teach.run_chosen.connect(self.show_run)
         self.steps.chosen.connect(self._show_step)
         self.data.edited.connect(lambda _choice: self._ask())

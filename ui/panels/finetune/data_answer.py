@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -10,16 +10,10 @@ from workbench.data.fields import FileFields
 from workbench.data.preview import PreviewRow
 from workbench.data.report import DataReport
 from workbench.errors import WorkbenchError
+from workbench.tuning.defaults import Default
+from workbench.tuning.estimate import TuningEstimate
 
 _T = TypeVar("_T")
-
-
-class Suggestion(msgspec.Struct, frozen=True):
-    """A good value for a parameter, and why."""
-
-    name: str
-    value: Any
-    reason: str
 
 
 class DataAnswer(DataReport, frozen=True, kw_only=True):
@@ -28,12 +22,14 @@ class DataAnswer(DataReport, frozen=True, kw_only=True):
     Attributes:
         first_row: The number of the first example in `preview`, from 0.
         preview: Some examples, token by token.
-        defaults: Good values for the other parameters.
+        estimate: What a training would take on this machine, and what that rests on.
+        defaults: Good values for the other parameters, with their reasons.
     """
 
     first_row: int = 0
     preview: tuple[PreviewRow, ...] = ()
-    defaults: tuple[Suggestion, ...] = ()
+    estimate: TuningEstimate | None = None
+    defaults: tuple[Default, ...] = ()
 
 
 class FieldsAnswer(msgspec.Struct, frozen=True):

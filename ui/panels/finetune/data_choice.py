@@ -25,7 +25,7 @@ DATA_FIELDS = (
 KINDS = {
     "auto": "Found by itself",
     "chat": "Conversations",
-    "completion": "Prompts, answers",
+    "completion": "Completions",
     "instruction": "Instructions",
     "preference": "Preferences",
     "text": "Plain text",

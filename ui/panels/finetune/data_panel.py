@@ -21,6 +21,7 @@ from ui.theme import Theme
 from ui.widgets.message import MessageBar
 from workbench.errors import WorkbenchError
 from workbench.params import FieldSpec
+from workbench.tuning.defaults import Default
 
 #: From this width on the tokens stand beside the figures instead of below them.
 _TWO_COLUMNS = 900
@@ -48,6 +49,7 @@ class DataPanel(QWidget):
         super().__init__(parent)
         self._choice = DataChoice()
         self._answer: DataAnswer | None = None
+        self._usual_limit = self._choice.max_tokens
         self._wide: bool | None = None
         self.setAcceptDrops(True)
         self.drop_zone = DropZone(theme)
@@ -88,6 +90,15 @@ class DataPanel(QWidget):
         self.preview.trained.set_value(choice.trained)
         self.lists.choice.set_value(choice.bad_rows)
         self._stack.setCurrentWidget(self._scroll if choice.files else self._empty)
+
+    def suggest_limit(self, default: Default | None) -> None:
+        """Take a good cut-off, unless a person chose one."""
+        untouched = self._choice.max_tokens == self._usual_limit
+        self.lengths.show_default(default)
+        if default is not None:
+            self._usual_limit = default.value
+            if untouched:
+                self._edit(replace(self._choice, max_tokens=default.value))
 
     def choose(self, choice: DataChoice) -> None:
         """Take a choice as if a person had made it."""

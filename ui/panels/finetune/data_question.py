@@ -60,8 +60,13 @@ class DataQuestion(QObject):
     def is_asking(self) -> bool:
         return self._soon.isActive() or self._inspect.is_running
 
-    def ask(self, choice: DataChoice, model_id: str, first_row: int = 0) -> None:
-        """Ask about a choice as a model sees it; a choice without files ends what is being asked."""
+    def ask(self, choice: DataChoice, model_id: str, backend: str = "", first_row: int = 0) -> None:
+        """Ask about a choice as a model sees it; a choice without files ends what is being asked.
+
+        Args:
+            backend: What would train, for estimates and good defaults; by the model's format where empty.
+            first_row: The example to begin the preview with, from 0.
+        """
         if not choice.files:
             self.stop()
             return
@@ -69,6 +74,7 @@ class DataQuestion(QObject):
         # Turning ids into texts takes most of the time; another cut-off changes none of them.
         known = subject is not None and subject == self._kept[0]
         asked = words_of(choice, model_id, first_row, 0 if known else PREVIEW_ROWS)
+        asked += ["--backend", backend] if backend else []
         words = ["--home", str(self._home), "--json", *asked]
         if words == self._words and self.is_asking:
             return

@@ -61,7 +61,7 @@ class ExamplesCard(Card):
         self.share.setValue(choice.held_out * 100)
         self.share.blockSignals(False)
         self.share.setVisible(not apart)
-        self._caption.setText("Held out in a file of its own" if apart else "Held out")
+        self._caption.setText("Held out: a file" if apart else "Held out")
 
     def show_state(self, text: str) -> None:
         """A word beside the heading, while the files are being read."""

@@ -14,6 +14,7 @@ from ui.widgets.card import Card, label
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.form_inputs import CalmSpinBox
 from workbench.params import FieldSpec
+from workbench.tuning.defaults import Default
 
 _LEAST = 8
 _MOST = 1_000_000
@@ -63,7 +64,11 @@ class LengthsCard(Card):
         head.addWidget(self._middle, 1)
         self.column.addLayout(head)
         self.column.addWidget(self.histogram)
+        self._reason = label("", "caption", wrap=True)
+        self._reason.hide()
+        self._default: Default | None = None
         self.column.addLayout(row)
+        self.column.addWidget(self._reason)
 
     def set_specs(self, limit: FieldSpec | None, long: FieldSpec | None, context_length: int | None) -> None:
         """What the operation and the model allow."""
@@ -74,8 +79,14 @@ class LengthsCard(Card):
         self.limit.setToolTip(limit.help if limit is not None else "")
         self.long.set_spec(long)
 
+    def show_default(self, default: Default | None) -> None:
+        """What a good cut-off is, and why; said while it is the chosen one."""
+        self._default = default
+        self._show_reason()
+
     def show_choice(self, max_tokens: int, long_rows: str) -> None:
         self._follow(max_tokens)
+        self._show_reason()
         self.histogram.set_limit(max_tokens)
         self.long.set_value(long_rows)
 
@@ -94,6 +105,13 @@ class LengthsCard(Card):
     def _typed(self, value: int) -> None:
         self.histogram.set_limit(value)
         self.limit_chosen.emit(value)
+
+    def _show_reason(self) -> None:
+        default = self._default
+        good = default is not None and default.value == self.limit.value()
+        self._reason.setText(f"A good cut-off. {default.reason}" if default is not None else "")
+        self._reason.setVisible(good)
+        self.limit.setAccessibleDescription(self._reason.text() if good else self.limit.toolTip())
 
     def _follow(self, limit: int) -> None:
         self.limit.blockSignals(True)

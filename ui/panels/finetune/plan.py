@@ -29,7 +29,7 @@ class MemoryPlan:
 
     Attributes:
         place: `Memory`, or the GPU's name.
-        basis: What the estimate rests on.
+        basis: What the need is made of, in lines.
     """
 
     need_bytes: int
@@ -41,11 +41,12 @@ class MemoryPlan:
 
 @dataclass(frozen=True, slots=True)
 class PlanNotice:
-    """What stands against a start, or what to think of before it. Kinds: warn, bad, info."""
+    """What to think of before a start; it `blocks` where there can be none. Kinds: warn, bad, info."""
 
     kind: str
     title: str
     remedy: str = ""
+    blocks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,14 @@ class Plan:
     Attributes:
         sentence: In words.
         rows: Title, value, and what the value rests on.
+        basis: What the estimates of time rest on.
         may_start: Whether the buttons can be used.
     """
 
     sentence: str
     rows: tuple[tuple[str, str, str], ...] = ()
     memory: MemoryPlan | None = None
+    basis: str = ""
     output_name: str = ""
     notice: PlanNotice | None = None
     may_start: bool = False
@@ -96,12 +99,12 @@ class PlanCard(QFrame):
         self._memory = QWidget()
         self._bar = MemoryBar(theme)
         self._memory_title = label("", "second")
-        self._memory_line = label("", "caption", wrap=True)
         inside = QVBoxLayout(self._memory)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(6)
-        for widget in (self._memory_title, self._bar, self._memory_line):
+        for widget in (self._memory_title, self._bar):
             inside.addWidget(widget)
+        self._basis = label("", "caption", wrap=True)
         self.notice = MessageBar("warn", "", "", "")
         self.export_button = QPushButton("Export as script…")
         self.export_button.setToolTip("Save what Start would run as a Python script (Ctrl+E)")
@@ -126,6 +129,8 @@ class PlanCard(QFrame):
             self.name.setToolTip(plan.output_name)
         self._show_rows(plan.rows)
         self._show_memory(plan.memory)
+        self._basis.setText(plan.basis)
+        self._basis.setVisible(bool(plan.basis))
         self.notice.setVisible(plan.notice is not None)
         if plan.notice is not None:
             self.notice.show_message(plan.notice.kind, plan.notice.title, plan.notice.remedy, "")
@@ -155,8 +160,9 @@ class PlanCard(QFrame):
         self._bar.show_need(memory.need_bytes, memory.free_bytes, memory.total_bytes)
         need, free = format.bytes(memory.need_bytes), format.bytes(memory.free_bytes)
         self._memory_title.setText(f"{memory.place}: about {need} of {free} free")
-        self._memory_line.setText(memory.basis)
-        self._memory_line.setVisible(bool(memory.basis))
+        self._memory_title.setAccessibleDescription(memory.basis)
+        self._bar.setToolTip(memory.basis)
+        self._memory_title.setToolTip(memory.basis)
 
     def _build(self) -> None:
         inner = QWidget()
@@ -169,6 +175,7 @@ class PlanCard(QFrame):
         column.addWidget(self.name)
         column.addLayout(self._table)
         column.addWidget(self._memory)
+        column.addWidget(self._basis)
         column.addWidget(self.notice)
         column.addStretch(1)
         scroll = QScrollArea()

@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
+from ui.panels.finetune.planning import METHODS
 from ui.widgets.badge import Badge
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.job_words import TONES, state_word
@@ -100,6 +101,5 @@ def _method(spec: JobSpec | None) -> str:
     if spec is None or "method" not in spec.params:
         return ""
     method = str(spec.params["method"])
-    titles = {"lora": "LoRA", "rslora": "rsLoRA", "dora": "DoRA", "qlora": "QLoRA", "full": "all weights"}
-    title = titles.get(method, method)
+    title = METHODS.get(method, method)
     return title if method == "full" else f"{title} r{spec.params.get('rank', '')}"

@@ -9,10 +9,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from ui.forms import ParamsForm
-from ui.panels.finetune.data_answer import Suggestion
 from ui.panels.finetune.data_choice import DATA_FIELDS
 from ui.widgets.card import label
 from workbench.catalogue_entry import OperationEntry
+from workbench.tuning.defaults import Default
 
 #: Wider fields than this are no easier to read.
 _FORM_WIDTH = 760
@@ -32,7 +32,7 @@ class SettingsPanel(QFrame):
         self.setProperty("card", "true")
         self._entry: OperationEntry | None = None
         self._kept: dict[str, dict[str, Any]] = {}
-        self._suggested: tuple[Suggestion, ...] = ()
+        self._suggested: tuple[Default, ...] = ()
         self.form: ParamsForm | None = None
         self._words = label("", "second", wrap=True)
         self.back = QPushButton("Use all good defaults")
@@ -61,7 +61,7 @@ class SettingsPanel(QFrame):
         self._say()
 
     @property
-    def suggested(self) -> tuple[Suggestion, ...]:
+    def suggested(self) -> tuple[Default, ...]:
         return self._suggested
 
     def set_operation(self, entry: OperationEntry) -> None:
@@ -81,7 +81,7 @@ class SettingsPanel(QFrame):
         self._column.insertWidget(1, self.form)
         self.suggest(self._suggested)
 
-    def suggest(self, defaults: Sequence[Suggestion]) -> None:
+    def suggest(self, defaults: Sequence[Default]) -> None:
         """Take good defaults; what was set by hand stays."""
         self._suggested = tuple(defaults)
         if self.form is not None:
