@@ -87,6 +87,8 @@ class TorchPair:
 
     def _load(self) -> tuple[_Loaded, _Loaded]:
         """The base and the result; the same object twice where an adapter can be switched off."""
+        # What the training held may still wait for its cycles to be found.
+        gc.collect()
         base = load_base(self._tuned.model.path, self._params)
         result = self._tuned.result
         if self._params.method == "full":

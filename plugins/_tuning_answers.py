@@ -25,8 +25,8 @@ _MARGIN = 8
 #: What all prompts may cost one model, in tokens of answers; reading a token of a prompt takes about an
 #: eighth of the time.
 _COST, _READING = 2000, 1 / 8
-#: Tokens of a batch, and rows: more is hardly faster on a CPU.
-_BATCH_TOKENS, _BATCH_ROWS = 4096, 32
+#: Tokens of a batch, and rows: more is hardly faster on a CPU, and could not be cancelled for seconds.
+_BATCH_TOKENS, _BATCH_ROWS = 1024, 32
 #: Prompts that are shown with both answers, and asked where no answer can be judged.
 _SHOWN, _ASKED_TO_SHOW = 5, 8
 

@@ -27,18 +27,26 @@ from workbench.plugin import (
 WINDOW, WINDOWS, CONTEXT = 256, 6, 64
 
 
-def distance(job: JobContext, texts: PromptTexts, text: str, pair: Pair) -> Distance:
-    """How far the result's predictions of a text are from its base's."""
+def distance(
+    job: JobContext, texts: PromptTexts, text: str, pair: Pair, context_length: int | None = None
+) -> Distance:
+    """How far the result's predictions of a text are from its base's.
+
+    Args:
+        context_length: The longest sequence that both take; None where they don't say.
+    """
     ids = texts.plain(text)
-    count = max(1, min(WINDOWS, len(ids) // WINDOW))
-    starts = np.linspace(0, max(0, len(ids) - WINDOW), count).round().astype(int)
+    width = min(WINDOW, context_length or WINDOW)
+    count = max(1, min(WINDOWS, len(ids) // width))
+    starts = np.linspace(0, max(0, len(ids) - width), count).round().astype(int)
     found = Divergence()
     for done, start in enumerate(starts.tolist()):
-        window = np.array([ids[start : start + WINDOW]], dtype=np.int64)
+        window = np.array([ids[start : start + width]], dtype=np.int64)
         both = []
         for tuned in (False, True):
             job.progress(2 * done + tuned, 2 * count, unit="windows", label="proof: other text")
-            both.append(pair.log_probabilities(window, tuned=tuned, since=min(CONTEXT, window.shape[1] // 2)))
+            since = min(CONTEXT, window.shape[1] // 2)
+            both.append(pair.log_probabilities(window, tuned=tuned, since=since))
         found.add(both[0], both[1])
     return found.distance()
 

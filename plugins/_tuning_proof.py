@@ -42,7 +42,8 @@ def prove(job: JobContext, tuned: Tuned, pair: Pair, conditions: dict[str, Any])
 def compare(job: JobContext, tuned: Tuned, pair: Pair, conditions: dict[str, Any]) -> dict[str, Any]:
     """The figures of a comparison, as `proof.json` has them.
 
-    - `held_out`: mean cross-entropy of held-out tokens `before` and `after`; null where nothing was held out.
+    - `held_out`: mean cross-entropy of held-out tokens `before` and `after`, of preferences in their better
+      answers; null where nothing was held out.
     - `task`: of held-out prompts the share that is answered word for word, or of preferences the share in
       which the better answer is likelier: `before`, `after`, their Wilson intervals, how many changed, and
       the p of McNemar's test; null where there is no task, and `reasons` says why.
@@ -66,7 +67,8 @@ def compare(job: JobContext, tuned: Tuned, pair: Pair, conditions: dict[str, Any
     said = Answers(None, "Nothing was held out.", ())
     if len(side):
         held_out = learned(job, side, pair)
-        say(f"Held-out loss: {held_out.before:.4f} before, {held_out.after:.4f} after.")
+        of_what = " of the better answers" if held_out.preferred is not None else ""
+        say(f"Held-out loss{of_what}: {held_out.before:.4f} before, {held_out.after:.4f} after.")
         said = answers(job, texts, side, pair)
     else:
         reasons["held_out"] = said.reason
@@ -77,7 +79,7 @@ def compare(job: JobContext, tuned: Tuned, pair: Pair, conditions: dict[str, Any
         _report(job, task, tuned.progress.step)
         say(_task_sentence(task, preferences=said.judged is None))
     text, items = general_text(), general_items()
-    apart = distance(job, texts, text, pair)
+    apart = distance(job, texts, text, pair, tuned.model.facts.context_length)
     known = knowledge(job, texts, items, pair)
     job.metric("kl", apart.mean_kld, step=tuned.progress.step, unit="nats")
     say(_forgetting_sentence(apart, known))

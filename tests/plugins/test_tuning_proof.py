@@ -93,6 +93,12 @@ def adapters(tiny_hf: Path, shared_models: Path, worker_id: str) -> dict[str, Pa
     return found
 
 
+@pytest.fixture
+def short_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is not the distance that is looked at, a text that takes no seconds to read."""
+    monkeypatch.setattr("plugins._tuning_proof.general_text", lambda: TEXT)
+
+
 def tuned(base: Model, result: Path, sides: Sides) -> Tuned:
     return Tuned(result, base, sides, PromptTexts(base.path), Progress(step=12))
 
@@ -217,8 +223,11 @@ def test_the_distance_is_that_of_the_models_own_predictions(
     before, after = (logits(base.path, made.result, ids, with_adapter=each)[64:] for each in (False, True))
     expected = (before.exp() * (before - after)).sum(-1)
 
-    found = distance(job, made.texts, TEXT, TorchPair(made, params()))
+    pair = TorchPair(made, params())
 
+    found = distance(job, made.texts, TEXT, pair)
+
+    assert distance(job, made.texts, TEXT, pair, context_length=100).positions == 100 - 50
     assert found.positions == len(ids) - 64
     assert found.mean_kld == pytest.approx(float(expected.mean()), rel=1e-3)
     assert found.max_kld == pytest.approx(float(expected.max()), rel=1e-3)
@@ -249,6 +258,7 @@ def test_questions_are_answered_with_the_likeliest_choice(
     assert (found.before, found.after) == (np.mean(right[0]), np.mean(right[1]))
 
 
+@pytest.mark.usefixtures("short_text")
 def test_preferences_are_judged_by_which_answer_is_likelier(
     tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
 ) -> None:
@@ -273,11 +283,12 @@ def test_preferences_are_judged_by_which_answer_is_likelier(
     assert proof["task"]["items"] == len(side)
     assert (proof["task"]["before"], proof["task"]["after"]) == (np.mean(right[0]), np.mean(right[1]))
     assert "task" not in proof["reasons"]
-    assert "preferences" in proof["sentences"][1]
+    assert "better answers" in proof["sentences"][0] and "preferences" in proof["sentences"][1]
     # Both answers to some prompts are shown all the same.
     assert len(proof["examples"]) == 5
 
 
+@pytest.mark.usefixtures("short_text")
 def test_a_whole_model_is_compared_with_its_base(tmp_path: Path, job: Workplace, base: Model) -> None:
     data = answers(tmp_path / "examples.jsonl")
     chosen = FinetuneTorchParams(
@@ -298,6 +309,7 @@ def test_a_whole_model_is_compared_with_its_base(tmp_path: Path, job: Workplace,
 # --- what can't be measured ---------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("short_text")
 def test_plain_text_has_no_task(
     tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
 ) -> None:
@@ -328,6 +340,7 @@ def test_long_answers_are_shown_but_not_judged(
     assert all(each.before.endswith(" …") and each.before != each.after for each in found.shown)
 
 
+@pytest.mark.usefixtures("short_text")
 def test_where_nothing_was_held_out_forgetting_is_measured_alone(
     tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
 ) -> None:
