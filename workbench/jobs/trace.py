@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.jobs.events import EventTail, Metric, Sample
+from workbench.jobs.events import EventTail, Metric, Progress, Sample
 
 Floats = NDArray[np.float64]
 
@@ -24,12 +24,17 @@ class RunTrace:
         self._by_step: dict[str, _Column] = {}
         self._by_time: dict[str, _Column] = {}
         self._samples: dict[tuple[int, str], Sample] = {}
+        #: How many steps were done, of how many; None before the first.
+        self.steps: tuple[int, int] | None = None
 
     def append_new(self, limit_bytes: int = 1 << 20) -> bool:
         """Take in the next events, at most about `limit_bytes` of them; false where nothing was new."""
         before = self._tail.offset
         for event in self._tail.read(limit_bytes):
-            if isinstance(event, Sample):
+            if isinstance(event, Progress):
+                if event.unit == "steps":
+                    self.steps = int(event.done), int(event.total)
+            elif isinstance(event, Sample):
                 self._samples[event.step, event.prompt] = event
             elif isinstance(event, Metric) and event.step is not None:
                 column = self._by_step.setdefault(event.name, _Column(event.unit))

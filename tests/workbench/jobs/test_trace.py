@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.jobs.events import EventLog, Metric, Sample
+from workbench.jobs.events import EventLog, Metric, Progress, Sample
 from workbench.jobs.trace import RunTrace, smoothed
 
 
@@ -15,6 +15,8 @@ def test_series_by_step_and_by_time_grow_with_the_events(tmp_path: Path) -> None
     trace = RunTrace(tmp_path)
     log.append(Metric(10.0, "loss/train", 4.0, step=1))
     log.append(Metric(10.5, "throughput", 90.0, unit="tokens/s"))
+    log.append(Progress(10.6, 1, 8, "steps"))
+    log.append(Progress(10.7, 3, 4, "examples", "proof"))
 
     assert trace.append_new()
     log.append(Metric(11.0, "loss/train", 3.0, step=2))
@@ -27,6 +29,7 @@ def test_series_by_step_and_by_time_grow_with_the_events(tmp_path: Path) -> None
     assert trace.by_time("throughput")[1].tolist() == [90]
     assert trace.timed() == {"throughput": "tokens/s"}
     assert trace.last("loss/train") == 3
+    assert trace.steps == (1, 8)
     assert trace.last("loss/held-out") is None
     assert len(trace.by_step("loss/held-out")[0]) == 0
 

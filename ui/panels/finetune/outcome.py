@@ -27,6 +27,7 @@ class Task(msgspec.Struct, frozen=True):
     Attributes:
         only_before, only_after: Items that were right at that time alone.
         p: Of the paired test; chance of such a difference without any effect.
+        verdict: What that shows, in words.
     """
 
     items: int
@@ -37,10 +38,11 @@ class Task(msgspec.Struct, frozen=True):
     only_before: int | None = None
     only_after: int | None = None
     p: float | None = None
+    verdict: str = ""
 
 
 class Forgetting(msgspec.Struct, frozen=True):
-    """The distance from the base on text that was not trained on."""
+    """The distance from the base on text that was not trained on; `grade` says it in words."""
 
     mean_kld: float
     p99_kld: float | None = None
@@ -50,6 +52,7 @@ class Forgetting(msgspec.Struct, frozen=True):
     accuracy_after: float | None = None
     items: int | None = None
     p: float | None = None
+    grade: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -73,15 +76,6 @@ def outcome_in(folder: Path) -> Outcome:
         after = run.held_out_best if run.held_out_best is not None else run.held_out_before
         return Outcome(HeldOut(run.held_out_before, after), found.task, found.forgetting)
     return found
-
-
-def chance_text(p: float) -> str:
-    """A probability as one reads it: `p < 0.001`, `p = 0.04`.
-
-    >>> chance_text(0.0000001), chance_text(0.0432)
-    ('p < 0.001', 'p = 0.043')
-    """
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
 def _read(path: Path, kind: type[_T]) -> _T | None:

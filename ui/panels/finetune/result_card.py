@@ -7,16 +7,14 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVB
 
 from ui import format
 from ui.panels.finetune.interval_bars import IntervalBars
-from ui.panels.finetune.outcome import Forgetting, HeldOut, Outcome, Task, chance_text
+from ui.panels.finetune.outcome import Forgetting, HeldOut, Outcome, Task
 from ui.theme import Theme
 from ui.widgets.badge import Badge
 from ui.widgets.card import Card, label, restyle
 from ui.widgets.flow_layout import FlowLayout
+from workbench.measure.verdict import forgotten, p_text
 
-#: Mean KL divergence below which a model is as good as unchanged on other text, and above which it is not.
-_LITTLE_KLD, _MUCH_KLD = 0.02, 0.2
-#: A chance above this is no evidence.
-_NO_EVIDENCE = 0.05
+_TONES = {"hardly any": "good", "some": "warn", "much": "bad"}
 
 #: What can be done with a result, in the order of its buttons; those of an adapter alone come first.
 FOLLOW_UPS = {
@@ -92,34 +90,30 @@ class ResultCard(Card):
             self.task.show_nothing("Not measured in this run.")
             return
         self.bars.show_shares(found.before, found.after, found.wilson_before, found.wilson_after)
-        sure = found.p is not None and found.p <= _NO_EVIDENCE
-        word, tone = ("no evidence of a change", "neutral")
-        if sure:
-            word, tone = ("better", "good") if found.after > found.before else ("worse", "bad")
+        said, _, chance = found.verdict.partition(", ")
         words = [f"{format.grouped(found.items)} held-out tasks"]
         if found.only_after is not None and found.only_before is not None:
             words.append(f"{found.only_after} newly right, {found.only_before} newly wrong")
-        if found.p is not None:
-            words.append(chance_text(found.p))
-        self.task.show_part("", word, tone, " · ".join(words))
+        if chance or found.p is not None:
+            words.append(chance or p_text(found.p or 0.0))
+        tone = {"better": "good", "worse": "bad"}.get(said, "neutral")
+        self.task.show_part("", said, tone, ". ".join(words) + ".")
 
     def _show_forgetting(self, found: Forgetting | None) -> None:
         if found is None:
             self.forgetting.show_nothing("Not measured in this run.")
             return
-        word, tone = "some", "warn"
-        if found.mean_kld <= _LITTLE_KLD:
-            word, tone = "hardly any", "good"
-        elif found.mean_kld >= _MUCH_KLD:
-            word, tone = "much", "bad"
+        grade = found.grade or forgotten(found.mean_kld)
         words = ["Distance from the base on text it was not trained on"]
         if found.same_top is not None:
-            words.append(f"same next word {format.percent(found.same_top, 1)}")
+            words.append(f"Same next word: {format.percent(found.same_top, 1)}")
         if found.accuracy_before is not None and found.accuracy_after is not None:
             change = f"{format.percent(found.accuracy_before)} → {format.percent(found.accuracy_after)}"
-            chance = f", {chance_text(found.p)}" if found.p is not None else ""
-            words.append(f"other tasks {change}{chance}")
-        self.forgetting.show_part(f"KL {found.mean_kld:.3g}", word, tone, " · ".join(words))
+            chance = f", {p_text(found.p)}" if found.p is not None else ""
+            words.append(f"Other tasks: {change}{chance}")
+        self.forgetting.show_part(
+            f"KL {found.mean_kld:.2g}", grade, _TONES.get(grade, "neutral"), ". ".join(words) + "."
+        )
 
 
 class _Part(QWidget):

@@ -40,9 +40,15 @@ class RunTiles(QWidget):
         for tile in self.tiles.values():
             row.addWidget(tile, 1)
 
-    def show_job(self, job: JobRecord, left: TimeLeft, epochs: float | None) -> None:
-        """What the job's record tells."""
-        self._show_step(job, epochs)
+    def show_job(
+        self, job: JobRecord, steps: tuple[int, int] | None, left: TimeLeft, epochs: float | None
+    ) -> None:
+        """How far the job is.
+
+        Args:
+            steps: Done, and in all; None before the first.
+        """
+        self._show_step(job, steps, epochs)
         self._show_time(job, left)
 
     def show_trace(self, trace: RunTrace, *, running: bool) -> None:
@@ -51,18 +57,18 @@ class RunTiles(QWidget):
         self._show_speed(trace, running=running)
         self._show_memory(trace, running=running)
 
-    def _show_step(self, job: JobRecord, epochs: float | None) -> None:
-        share = share_done(job)
-        if job.progress_total <= 0 or job.progress_unit != "steps":
+    def _show_step(self, job: JobRecord, steps: tuple[int, int] | None, epochs: float | None) -> None:
+        if steps is None:
+            share = share_done(job)
             far = format.percent(share) if share is not None and job.state == "running" else "—"
             waits = "waiting for its turn" if job.state == "queued" else "not begun yet"
             self.tiles["step"].show_figure(far, job.progress_label or waits)
             return
-        done, total = format.grouped(int(job.progress_done)), format.grouped(int(job.progress_total))
-        remark = ""
-        if epochs and share is not None:
-            remark = f"epoch {min(share * epochs, epochs):.1f} of {epochs:g}"
-        self.tiles["step"].show_figure(f"{done} / {total}", remark)
+        done, total = steps
+        at = f"epoch {min(done / max(total, 1) * epochs, epochs):.1f} of {epochs:g}" if epochs else ""
+        # What comes after the steps (the proof) has a progress of its own.
+        after = job.progress_label if job.state == "running" and job.progress_unit != "steps" else ""
+        self.tiles["step"].show_figure(f"{format.grouped(done)} / {format.grouped(total)}", after or at)
 
     def _show_loss(self, trace: RunTrace) -> None:
         steps, losses = trace.by_step("loss/held-out")

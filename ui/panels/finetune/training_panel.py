@@ -178,7 +178,8 @@ class TrainingPanel(QWidget):
         if job is None:
             return
         epochs = self._spec.params.get("epochs") if self._spec is not None else None
-        self.tiles.show_job(job, self._left, epochs)
+        steps = self._trace.steps if self._trace is not None else None
+        self.tiles.show_job(job, steps, self._left, epochs)
         if job.state == "running" and self.isVisible():
             self._clock.start()
         else:
@@ -194,6 +195,7 @@ class TrainingPanel(QWidget):
             return
         if not self._trace.append_new(_BITE_BYTES):
             self._reader.stop()
+        self._tick()
         self.tiles.show_trace(self._trace, running=self._job.state == "running")
         if self.loss is not None and self.small is not None:
             self.loss.show_trace(self._trace)

@@ -58,15 +58,15 @@ def test_damaged_files_count_as_none(tmp_path: Path) -> None:
 def test_a_better_result_is_called_better_only_with_evidence(theme: Theme, qtbot: QtBot) -> None:
     card = ResultCard(theme)
     qtbot.addWidget(card)
-    sure = Task(items=60, before=0.1, after=0.9, p=1e-9, only_before=1, only_after=49)
-    unsure = Task(items=10, before=0.4, after=0.5, p=0.6, only_before=1, only_after=2)
+    sure = Task(items=60, before=0.1, after=0.9, p=1e-9, verdict="better, p < 0.001")
+    unsure = Task(items=10, before=0.4, after=0.5, p=0.6, verdict="no difference shown")
 
     card.show_outcome(Outcome(HeldOut(2.0, 1.0), sure), is_adapter=True, has_model=True)
     first = card.task.verdict.text()
     card.show_outcome(Outcome(HeldOut(1.0, 2.0), unsure), is_adapter=True, has_model=True)
 
     assert first == "better"
-    assert card.task.verdict.text() == "no evidence of a change"
+    assert card.task.verdict.text() == "no difference shown"
     assert card.held_out.verdict.text() == "not better"
     assert "p = 0.6" in card.task.accessibleName()
 
