@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from plugins._adapter_config import CONFIG
 from plugins._adapter_folder import WEIGHTS
+from plugins._mlx_layers import adapted_layer
 from plugins._mlx_model_files import save_tensors, stored_names
 from plugins._tuning_params import FinetuneParams
 from plugins._tuning_selection import adapted, selection, stated_targets
@@ -171,24 +172,14 @@ def _linear(model: Any) -> dict[str, Any]:
 
 
 def _layer(model: Any, name: str, plain: Any, params: FinetuneParams, scale: float) -> _Layer:
-    from mlx_lm.tuner.dora import DoRALinear
-    from mlx_lm.tuner.lora import LoRALinear
-
-    outputs, inputs = plain.weight.shape
-    if "scales" in plain:
-        inputs = plain.scales.shape[-1] * plain.group_size
-    if params.method == "dora":
-        adapted_layer = DoRALinear(inputs, outputs, r=params.rank, scale=scale)
-        adapted_layer.set_linear(plain)
-    else:
-        adapted_layer = LoRALinear(inputs, outputs, r=params.rank, scale=scale)
-        adapted_layer.linear = plain
-    adapted_layer.dropout = _keyed_dropout(params.dropout)
     *above, place = name.split(".")
     owner = model
     for part in above:
         owner = owner[int(part)] if isinstance(owner, list) else getattr(owner, part)
-    return _Layer(owner, place, plain, adapted_layer)
+    made = adapted_layer(
+        plain, rank=params.rank, scale=scale, dropout=params.dropout, dora=params.method == "dora"
+    )
+    return _Layer(owner, place, plain, made)
 
 
 def _begin(layers: Sequence[Any], params: FinetuneParams, seed: int) -> None:
@@ -234,33 +225,6 @@ def first_pair(
         case _:
             a = random.uniform(-1, 1, size=(inputs, rank)) / math.sqrt(inputs)
     return a, np.zeros((rank, outputs))
-
-
-def _keyed_dropout(share: float) -> Any:
-    """Dropout whose choice is a function of its key alone.
-
-    MLX's own takes the next number of a global state, so that what is computed a second time, for gradient
-    checkpointing, would drop something else.
-    """
-    import mlx.core as mx
-    import mlx.nn as nn
-
-    class KeyedDropout(nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self._kept = 1 - share
-            self._key: Any = None
-
-        def draw(self, key: Any) -> None:
-            self._key = key
-
-        def __call__(self, x: Any) -> Any:
-            if self._kept == 1 or not self.training:
-                return x
-            mask = mx.random.bernoulli(self._kept, x.shape, key=self._key)
-            return mask * x / self._kept
-
-    return KeyedDropout()
 
 
 def _turned(part: str, tensor: Any) -> Any:

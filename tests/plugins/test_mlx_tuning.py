@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from plugins._mlx_layers import adapted_layer
 from plugins._mlx_loading import load_base, prepare
 from plugins._mlx_loss import Head, cross_entropy, token_losses
 from plugins._mlx_memory import is_out_of_memory
@@ -244,6 +245,29 @@ def test_a_model_that_scales_its_logits_is_computed_whole(make: Make, piece: Pie
     assert math.isfinite(backend.measure(piece).loss)
     assert backend.measure(piece).loss != pytest.approx(before, rel=1e-2)
     assert steps(backend, piece)[-1] < backend.measure(piece).loss * 10
+
+
+@pytest.mark.parametrize("bits", [0, 6])
+def test_a_dora_is_the_same_in_training_and_in_evaluation(bits: int) -> None:
+    """Also over a base with a bias, and with bits that do not divide 32."""
+    import mlx.core as mx
+    import mlx.nn as nn
+
+    mx.random.seed(2)
+    plain: Any = nn.Linear(64, 48)
+    layer = adapted_layer(
+        plain.to_quantized(64, bits) if bits else plain, rank=4, scale=2.0, dropout=0.0, dora=True
+    )
+    x = mx.random.normal((3, 64))
+    for factor in (1.0, 2.0):
+        # The second time with other weights: what was kept in evaluation is forgotten in between.
+        layer.lora_b = mx.random.normal(layer.lora_b.shape) * factor
+        layer.train()
+        trained = np.array(layer(x))
+        layer.eval()
+
+        np.testing.assert_allclose(np.array(layer(x)), trained, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(np.array(layer(x)), trained, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])

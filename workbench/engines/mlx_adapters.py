@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ _BEYOND = (
     "use_bdlora",
     "use_qalora",
 )
+#: Initialisations that take a part out of the base's weights, so that the adapter fits what is left alone.
+_ALTERED_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 _REMEDY = "Load it with PyTorch, or merge it into its base."
 
 
@@ -73,6 +76,7 @@ class MlxAdapter:
 
 def _mlx_layers(model: Any, folder: Path) -> list[_Layer]:
     """Let mlx-lm put the adapter in, and look what it put where."""
+    from mlx_lm.tuner.dora import DoRALinear
     from mlx_lm.tuner.utils import load_adapters
 
     from workbench.library.bounded import read_json
@@ -82,6 +86,9 @@ def _mlx_layers(model: Any, folder: Path) -> list[_Layer]:
             folder, "it holds whole weights, which can't be switched on and off.", remedy=_REMEDY
         )
     load_adapters(model, str(folder))
+    for _name, layer in model.named_modules():
+        if type(layer) is DoRALinear:
+            layer.__class__ = _quick_dora()
     return [
         _Layer(name, layer["linear"] if "linear" in layer else layer["embedding"], layer, float(layer.scale))
         for name, layer in model.named_modules()
@@ -95,7 +102,8 @@ def _peft_layers(model: Any, folder: Path) -> list[_Layer]:
     from workbench.library.bounded import read_json
 
     config = read_json(folder / CONFIG, MAX_CONFIG_BYTES)
-    if config.get("peft_type") != "LORA" or any(config.get(name) for name in _BEYOND):
+    altered = str(config.get("init_lora_weights")).lower().startswith(_ALTERED_BASE)
+    if config.get("peft_type") != "LORA" or altered or any(config.get(name) for name in _BEYOND):
         raise ModelFileError(folder, "its kind is none that the MLX engine loads.", remedy=_REMEDY)
     parts: dict[str, dict[str, Any]] = {}
     weights: Any = mx.load(str(folder / PEFT_WEIGHTS))
@@ -117,7 +125,6 @@ def _peft_layer(
 ) -> _Layer:
     """Put one pair of matrices beside a layer; PEFT's lie transposed to those of mlx-lm."""
     import mlx.nn as nn
-    from mlx_lm.tuner.dora import DoRALinear
     from mlx_lm.tuner.lora import LoRALinear
 
     if not isinstance(plain, nn.Linear | nn.QuantizedLinear):
@@ -133,9 +140,16 @@ def _peft_layer(
         raise ModelFileError(folder, f"the matrices of {name[:120]} are not complete.")
     rank = pair["lora_A"].shape[0]
     scale = _alpha(config, name, folder) / (math.sqrt(rank) if config.get("use_rslora") is True else rank)
-    kind = LoRALinear if magnitude is None else DoRALinear
-    adapted = kind.from_base(plain, r=rank, scale=scale)
-    # A quantized matrix is packed, so that its width is told by the outer shapes of a fresh pair.
+    outputs, inputs = plain.weight.shape
+    if "scales" in plain:
+        # Packed; mlx-lm's own reckoning is right for 2, 4 and 8 bits alone.
+        inputs = plain.scales.shape[-1] * plain.group_size
+    if magnitude is None:
+        adapted = LoRALinear(inputs, outputs, r=rank, scale=scale)
+        adapted.linear = plain
+    else:
+        adapted = _quick_dora()(inputs, outputs, r=rank, scale=scale)
+        adapted.set_linear(plain)
     wanted = {
         "lora_a": pair["lora_A"].T,
         "lora_b": pair["lora_B"].T,
@@ -150,6 +164,33 @@ def _peft_layer(
             )
         adapted[part] = weight
     return _Layer(name, plain, adapted, scale)
+
+
+@cache
+def _quick_dora() -> Any:
+    """DoRA that computes the lengths of its rows once for a scale.
+
+    mlx-lm's own adds the change to all weights and measures them at every token: several times the work of
+    the token itself.
+    """
+    import mlx.core as mx
+    from mlx_lm.tuner.dora import DoRALinear
+
+    class QuickDora(DoRALinear):  # type: ignore[misc]
+        def __call__(self, x: Any) -> Any:
+            if self.get("_measured_for") != self.scale:
+                change = (self.scale * self.lora_b.T) @ self.lora_a.T
+                self["_factor"] = self.m / mx.linalg.norm(self._dequantized_weight() + change, axis=1)
+                self["_measured_for"] = self.scale
+                mx.eval(self["_factor"])
+            factor = self["_factor"]
+            added = self.scale * ((x @ self.lora_a) @ self.lora_b)
+            found = factor * (self.linear(x) + added)
+            if "bias" in self.linear:
+                found = found + (1 - factor) * self.linear.bias
+            return found.astype(x.dtype)
+
+    return QuickDora
 
 
 def _alpha(config: Mapping[str, Any], module: str, folder: Path) -> float:

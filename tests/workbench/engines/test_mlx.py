@@ -208,6 +208,31 @@ def test_adapter_that_mlx_can_not_switch_is_refused(
         opened(exact_hf, "hf", engine="mlx", adapters=(AdapterOptions(name="t", path=str(folder)),))
 
 
+def test_dora_over_few_bits_is_that_over_their_values(exact_hf: Path, tmp_path: Path) -> None:
+    """Six bits do not divide 32, which mlx-lm's own DoRA takes for granted; the factor scales it too."""
+    import mlx.core as mx
+    import mlx.nn as nn
+
+    from workbench.engines.mlx_adapters import MlxAdapter
+
+    folder = tmp_path / "tone"
+    make_adapter(exact_hf, folder, r=4, target_modules=["q_proj"], use_dora=True)
+    models = [MlxModel(LoadOptions(path=str(exact_hf), format="hf")) for _ in range(2)]
+    nn.quantize(models[0].model, 64, 6, class_predicate=lambda name, _module: name.endswith("q_proj"))
+    for packed, plain in zip(models[0].model.layers, models[1].model.layers, strict=True):
+        stored = packed.self_attn.q_proj
+        plain.self_attn.q_proj.weight = mx.dequantize(
+            stored.weight, stored.scales, stored.biases, stored.group_size, stored.bits
+        )
+    adapters = [MlxAdapter(each.model, folder) for each in models]
+
+    for factor in (1.0, 0.5, None):
+        for each in adapters:
+            each.apply(factor)
+        one, other = (each.logits(prompt_of(3)) for each in models)
+        assert np.abs(one - other).max() < 1e-4
+
+
 @pytest.mark.parametrize("spoil", ["layer", "width", "alpha"])
 def test_adapter_of_another_model_is_refused(spoil: str, opened, tiny_hf: Path, tmp_path: Path) -> None:
     folder = adapters.peft_adapter(tmp_path / "tone", **({"lora_alpha": "x"} if spoil == "alpha" else {}))
