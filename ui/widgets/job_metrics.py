@@ -43,7 +43,7 @@ class Quantity:
 
 
 def throughput(series: Iterable[tuple[str, str]]) -> Quantity:
-    """The speed of the work, from pairs of name and unit; `throughput` first, and `throughput/…` beside it."""
+    """The speed of the work, from pairs of name and unit: `throughput`, and `throughput/…` beside it."""
     found = sorted((name, unit) for name, unit in series if name.partition("/")[0] == "throughput")
     unit = found[0][1] if found else ""
     return Quantity("Throughput", unit, _curves(found, filled=False), own=False)

@@ -50,7 +50,7 @@ class Tile(QFrame):
         self._fit()
 
     def _fit(self) -> None:
-        """A figure with a long unit is smaller rather than cut off: without its end it would be another one."""
+        """A figure with a long unit is smaller rather than cut off: without its end it would be another."""
         if self._figure.property("role") != "figure":
             self._figure.setProperty("role", "figure")
             restyle(self._figure)
