@@ -22,6 +22,7 @@ from ui.panels.finetune.data_answer import DataAnswer
 from ui.panels.finetune.data_choice import DATA_FIELDS, choice_from
 from ui.panels.finetune.data_panel import DataPanel
 from ui.panels.finetune.data_question import DataQuestion
+from ui.panels.finetune.frame import FinetuneFrame
 from ui.panels.finetune.nothing import no_model, no_trainable_model
 from ui.panels.finetune.plan import PlanCard
 from ui.panels.finetune.planning import Situation, plan_of, trains, usable
@@ -45,8 +46,6 @@ from workbench.tuning.memory import room_here
 
 DATA, SETTINGS, TRAINING = range(3)
 _STEPS = ("Data", "Settings", "Training")
-_LEFT_WIDTH = 244
-_RIGHT_WIDTH = 284
 #: Formats that some operation can train; adapters and GGUF files can't be.
 _TRAINABLE = ("hf", "mlx")
 #: How long a person may go on typing before the plan is worked out anew.
@@ -364,10 +363,6 @@ class FinetunePage(QWidget):
 
     # ------------------------------------------------------------------ showing
 
-    def _show_step(self, place: int) -> None:
-        self._middle.setCurrentIndex(place)
-        self.plan.setVisible(place != TRAINING)
-
     def _show_steps(self) -> None:
         troubled = bool(self._trouble)
         self.steps.show_state(DATA, data_state(self.data.choice, self.data.answer, in_trouble=troubled))
@@ -391,32 +386,14 @@ class FinetunePage(QWidget):
         head.addWidget(explanation)
         head.addStretch(1)
         self.teach = TeachCard(theme, self._runs.line)
-        self.teach.setFixedWidth(_LEFT_WIDTH)
         self.steps = StepBar(theme, _STEPS)
         self.data = DataPanel(theme)
         self.settings = SettingsPanel()
         self.training = TrainingPanel(self._context)
-        self._middle = QStackedWidget()
-        for panel in (self.data, self.settings, self.training):
-            self._middle.addWidget(panel)
         self.plan = PlanCard(theme)
-        self.plan.setFixedWidth(_RIGHT_WIDTH)
-        lower = QHBoxLayout()
-        lower.setSpacing(12)
-        lower.addWidget(self._middle, 1)
-        lower.addWidget(self.plan)
-        middle = QVBoxLayout()
-        middle.setSpacing(12)
-        middle.addWidget(self.steps)
-        middle.addLayout(lower, 1)
-        columns = QWidget()
-        row = QHBoxLayout(columns)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(12)
-        row.addWidget(self.teach)
-        row.addLayout(middle, 1)
+        panels = (self.data, self.settings, self.training)
         self._stack = QStackedWidget()
-        self._stack.addWidget(columns)
+        self._stack.addWidget(FinetuneFrame(self.teach, self.steps, panels, self.plan))
         self._stack.addWidget(no_model(self._context.open_page.emit))
         self._stack.addWidget(no_trainable_model(self._context.open_page.emit))
         layout = QVBoxLayout(self)
@@ -434,7 +411,6 @@ class FinetunePage(QWidget):
         self.teach.chooser.chosen.connect(self._model_chosen)
         self.teach.operation_chosen.connect(self._change_operation)
         self.teach.run_chosen.connect(self.show_run)
-        self.steps.chosen.connect(self._show_step)
         self.data.edited.connect(lambda _choice: self._ask())
         self.data.sample_wanted.connect(self.use_sample)
         self.data.row_wanted.connect(self._ask)

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QSize, Qt, QUrl
 from PySide6.QtGui import QAccessible, QDropEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QFileDialog, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -18,6 +18,8 @@ from ui.panels.finetune.data_choice import DataChoice
 from workbench.catalogue import Catalogue
 from workbench.home import Home
 
+#: What is left of a window of 960 × 600 and of 1280 × 800 beside the rail and the strip.
+_LEAST, _USUAL = QSize(783, 558), QSize(1103, 758)
 _CTRL = Qt.KeyboardModifier.ControlModifier
 
 
@@ -95,6 +97,9 @@ def test_dropped_examples_are_read_shown_and_trained_on(
     assert "learned" in page.steps.steps[DATA].state.line
     assert page.plan.start_button.isEnabled()
     assert f"{answer.train.rows} examples" in page.plan.sentence.text()
+    for size in (_LEAST, _USUAL):
+        page.resize(size)
+        qtbot.waitUntil(lambda: _cut_off(page) <= 0)
 
     qtbot.keyClick(page, Qt.Key.Key_Return, _CTRL)
 
@@ -257,6 +262,12 @@ def _nameless(page: FinetunePage) -> list[str]:
 def _row(prompt: str, answer: str) -> str:
     turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
     return json.dumps({"messages": turns})
+
+
+def _cut_off(page: FinetunePage) -> int:
+    """Pixels of the Data panel that stand outside what is seen of it."""
+    scroll = page.data._scroll
+    return scroll.widget().minimumSizeHint().width() - scroll.viewport().width()
 
 
 def _limit(page: FinetunePage) -> int:

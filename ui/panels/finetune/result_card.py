@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ui import format
@@ -24,6 +25,10 @@ FOLLOW_UPS = {
     "models": ("Show in Models", "The result below its base in the library"),
     "export": ("Export script", "The training as a Python script that runs anywhere"),
 }
+#: From this width on the parts stand beside each other.
+_ONE_ROW = 640
+_LEAST_WIDTH = 240
+
 _OF_ADAPTERS = ("chat", "merge", "gguf")
 
 
@@ -40,15 +45,14 @@ class ResultCard(Card):
         super().__init__(parent=parent)
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(28)
-        for column in range(3):
-            self._grid.setColumnStretch(column, 1)
+        self._grid.setVerticalSpacing(14)
+        self._columns = 0
         self.held_out = _Part("Held-out loss")
         self.task = _Part("Task accuracy")
         self.bars = IntervalBars(theme)
         self.task.column.insertWidget(2, self.bars)
         self.forgetting = _Part("Forgetting")
-        for column, part in enumerate((self.held_out, self.task, self.forgetting)):
-            self._grid.addWidget(part, 0, column)
+        self._parts = (self.held_out, self.task, self.forgetting)
         self._buttons = QWidget()
         flow = FlowLayout(self._buttons, spacing=8)
         self.buttons: dict[str, QPushButton] = {}
@@ -62,6 +66,23 @@ class ResultCard(Card):
         self.buttons["chat"].setProperty("variant", "primary")
         self.column.addLayout(self._grid)
         self.column.addWidget(self._buttons)
+        self._arrange(3)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(_LEAST_WIDTH, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange(3 if self.width() >= _ONE_ROW else 1)
+
+    def _arrange(self, columns: int) -> None:
+        """The three parts beside each other, or one below the other."""
+        if columns == self._columns:
+            return
+        self._columns = columns
+        for place, part in enumerate(self._parts):
+            self._grid.addWidget(part, place // columns, place % columns)
+            self._grid.setColumnStretch(place, 1 if place < columns else 0)
 
     def show_outcome(self, outcome: Outcome, *, is_adapter: bool, has_model: bool) -> None:
         """Show what there is; a part that was not measured says so."""

@@ -6,7 +6,9 @@ import time
 from datetime import datetime
 
 import numpy as np
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QWidget
 
 from ui import format
 from ui.widgets.job_metrics import memory, throughput
@@ -23,22 +25,42 @@ _TITLES = {
     "time": "Time left",
 }
 
-
+#: From this width on all tiles stand in one row.
+_ONE_ROW = 620
+_LEAST_WIDTH = 100
 #: Samples of ten seconds.
 _RECENT = 20
 
 
 class RunTiles(QWidget):
-    """Five tiles in a row."""
+    """Five tiles in a row, or in two rows where that is too narrow."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(12)
+        self._columns = 0
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(12)
         self.tiles = {name: Tile(title) for name, title in _TITLES.items()}
         for tile in self.tiles.values():
-            row.addWidget(tile, 1)
+            tile.setMinimumWidth(_LEAST_WIDTH)
+        self._arrange(len(self.tiles))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(3 * _LEAST_WIDTH, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange(len(self.tiles) if self.width() >= _ONE_ROW else 3)
+
+    def _arrange(self, columns: int) -> None:
+        if columns == self._columns:
+            return
+        self._columns = columns
+        for place, tile in enumerate(self.tiles.values()):
+            self._grid.addWidget(tile, place // columns, place % columns)
+        for place in range(len(self.tiles)):
+            self._grid.setColumnStretch(place, 1 if place < columns else 0)
 
     def show_job(
         self, job: JobRecord, steps: tuple[int, int] | None, left: TimeLeft, epochs: float | None

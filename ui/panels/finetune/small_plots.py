@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from PySide6.QtCore import QSize
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout, QWidget
 
@@ -19,12 +20,13 @@ RATE, NORM = "learning rate", "gradient norm"
 _HEIGHT = 168
 #: Samples that the speed is a running mean of.
 _SPEED_SPAN = 12
-#: From this width on the four stand in one row.
-_ONE_ROW = 1080
+#: From these widths on they stand in two columns, or the four in one row.
+_TWO_COLUMNS, _ONE_ROW = 520, 1080
+_LEAST_WIDTH = 260
 
 
 class SmallPlots(QWidget):
-    """Two rows of two, or one row of four where there is room."""
+    """Two rows of two; one row of four where there is room, one column where there is little."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,7 +70,10 @@ class SmallPlots(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._arrange(4 if self.width() >= _ONE_ROW else 2)
+        self._arrange(4 if self.width() >= _ONE_ROW else 2 if self.width() >= _TWO_COLUMNS else 1)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(_LEAST_WIDTH, super().minimumSizeHint().height())
 
     def _arrange(self, columns: int) -> None:
         if columns == self._columns:
