@@ -115,7 +115,7 @@ class JsonProcess(QObject):
             self.finished.emit()
         elif not self._refused:
             last = details.strip().splitlines()[-1:] or ["it gave no reason"]
-            self.failed.emit(WorkbenchError(f"The search ended early: {last[0]}.", details=details))
+            self.failed.emit(WorkbenchError(f"No answer came: {last[0].rstrip('.')}.", details=details))
 
     def _error(self, error: QProcess.ProcessError) -> None:
         if error is QProcess.ProcessError.FailedToStart and self._process is not None:
