@@ -35,6 +35,7 @@ from ui.panels.finetune.training_panel import TrainingPanel
 from workbench.assets import SAMPLE_DATASET, SAMPLE_TEST
 from workbench.catalogue_entry import OperationEntry
 from workbench.errors import ParameterError, WorkbenchError
+from workbench.hardware import machine
 from workbench.jobs.build import make_spec
 from workbench.jobs.records import JobRecord
 from workbench.jobs.runner import JobUpdate
@@ -213,7 +214,8 @@ class FinetunePage(QWidget):
             self._show_runs()
 
     def _show_operations(self) -> None:
-        offered = usable(self._entries, self._facts)
+        on_metal = any(gpu.kind == "metal" for gpu in machine().gpus)
+        offered = usable(self._entries, self._facts, on_metal=on_metal)
         names = [entry.name for entry in offered]
         kept = self._entry.name if self._entry is not None else ""
         chosen = kept if kept in names else next(iter(names), "")

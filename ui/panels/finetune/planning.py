@@ -52,10 +52,16 @@ def trains(entry: OperationEntry) -> bool:
     return {spec.name for spec in entry.fields} >= _TRAINS
 
 
-def usable(entries: Sequence[OperationEntry], facts: ModelFacts | None) -> list[OperationEntry]:
-    """The operations that can train a model, in their order."""
-    found = [entry for entry in entries if trains(entry)]
-    return found if facts is None else [entry for entry in found if not entry.obstacles(facts)]
+def usable(
+    entries: Sequence[OperationEntry], facts: ModelFacts | None, *, on_metal: bool
+) -> list[OperationEntry]:
+    """The operations that can train a model, the one to begin with first.
+
+    That is one whose backend is installed, then MLX on Apple silicon, where it is faster, else PyTorch.
+    """
+    found = [each for each in entries if trains(each) and not (facts is not None and each.obstacles(facts))]
+    best = "mlx" if on_metal else "torch"
+    return sorted(found, key=lambda each: (missing_backend(each.backend) is not None, each.backend != best))
 
 
 def plan_of(now: Situation) -> Plan:

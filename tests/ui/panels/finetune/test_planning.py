@@ -162,5 +162,12 @@ def test_an_operation_that_trains_is_known_by_its_parameters(situation: Situatio
     mlx = _entry("finetune-mlx", input="mlx")
 
     assert [trains(each) for each in (_entry(), other)] == [True, False]
-    assert [each.name for each in usable([other, mlx, _entry()], situation.facts)] == ["finetune-torch"]
-    assert [each.name for each in usable([other, mlx], None)] == ["finetune-mlx"]
+    assert usable([other, mlx, _entry()], situation.facts, on_metal=False) == [_entry()]
+    assert usable([other, mlx], None, on_metal=False) == [mlx]
+
+
+def test_the_backend_to_begin_with_is_the_one_that_suits_the_machine() -> None:
+    mlx, torch = _entry("finetune-mlx", backend="mlx"), _entry(backend="torch")
+
+    assert usable([mlx, torch], None, on_metal=False) == [torch, mlx]
+    assert usable([torch, mlx], None, on_metal=True) == [mlx, torch]
