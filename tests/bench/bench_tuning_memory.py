@@ -77,7 +77,7 @@ def _measured(session: Session, model: ModelRecord, backend: Backend, data: Path
         **run,
         "data": [str(data)],
         "max_tokens": ROW,
-        "held_out": 0.0,
+        "held_out": 0.1,
         "steps": 3,
         "evaluate_every": 1000,
         "proof": False,

@@ -252,7 +252,8 @@ class _Advice:
             gradient_checkpointing=checkpointing,
             objective="dpo" if self._pairs else "supervised",
         )
-        return tuning_memory(self._facts, choices, self._backend, is_gpu=self._room.is_gpu)
+        room = self._room
+        return tuning_memory(self._facts, choices, self._backend, is_gpu=room.is_gpu, is_metal=room.is_metal)
 
 
 def _default(name: str, value: Any, reason: str) -> Default:

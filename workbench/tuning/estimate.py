@@ -60,7 +60,7 @@ def tuning_estimate(
     found = []
     for method in METHODS:
         with_method = msgspec.structs.replace(choices, method=method)
-        need = tuning_memory(facts, with_method, backend, is_gpu=room.is_gpu)
+        need = tuning_memory(facts, with_method, backend, is_gpu=room.is_gpu, is_metal=room.is_metal)
         need = corrected(need, backend, method, known)
         found.append(MethodMemory(method=method, memory=need, fits=need.total_bytes <= room.free_bytes))
     side = data.train

@@ -24,11 +24,15 @@ _LOGITS_AT_ONCE = 16_000_000
 
 #: Python with torch, transformers, PEFT, and the tokenizer.
 _TORCH_BASE_BYTES = 440_000_000
-#: What the C library's heap loses between activations that stay and temporary ones of like size, as a factor:
-#: glibc hands no hole to an aligned request of the size of the hole.
-_HEAP = {"lora": 1.8, "rslora": 1.8, "qlora": 1.8, "dora": 1.4, "full": 1.2}
+#: How many times their size activations take on a CPU: glibc's heap hands no hole to an aligned request of
+#: the hole's own size, and adapters leave many between what stays.
+_HEAP = {"lora": 1.8, "rslora": 1.8, "qlora": 1.8, "dora": 1.12, "full": 1.17}
+#: The share of a block's activations that the heap loses so where they are computed twice.
+_HEAP_TWICE = {"lora": 0.87, "rslora": 0.87, "qlora": 0.87, "dora": 0.52, "full": 0.52}
+#: The same for what the optimizer remembers, which comes between the activations of the first update.
+_HEAP_STATES = 1.15
 #: Temporary numbers of a block's computation, for each token and unit of its feed-forward width.
-_TEMPORARY = 18.0
+_TEMPORARY = {"lora": 13.0, "rslora": 13.0, "qlora": 13.0, "dora": 13.0, "full": 8.0}
 #: What DoRA keeps of each adapted weight's size.
 _DORA_COPIES = 1.25
 #: Copies of the logits that are computed at once: themselves, their exponentials, and their gradients.
@@ -41,12 +45,14 @@ class Room(Struct, frozen=True, kw_only=True):
     Attributes:
         name: `Memory`, or the GPU's name.
         is_gpu: Whether it is a GPU's own.
+        is_metal: Whether Apple's GPU shares it.
     """
 
     name: str
     total_bytes: int
     free_bytes: int
     is_gpu: bool
+    is_metal: bool = False
 
 
 class TuningMemory(Struct, frozen=True, kw_only=True):
@@ -74,31 +80,41 @@ class TuningMemory(Struct, frozen=True, kw_only=True):
 
 
 def tuning_memory(
-    facts: ModelFacts, choices: TuningChoices, backend: Backend, *, is_gpu: bool = False
+    facts: ModelFacts,
+    choices: TuningChoices,
+    backend: Backend,
+    *,
+    is_gpu: bool = False,
+    is_metal: bool = False,
 ) -> TuningMemory:
     """What a run needs at its peak.
 
     Args:
         is_gpu: Whether it trains in the memory of a GPU of its own; what the process needs beside that is
             left out then.
+        is_metal: Whether it trains on Apple's GPU.
     """
     shape, trained = shape_of(facts), trained_weights(facts, choices)
-    low = choices.precision == "bfloat16" or (choices.precision == "auto" and is_gpu)
+    fast_halves = is_gpu or (is_metal and backend == "mlx")
+    low = choices.precision == "bfloat16" or (choices.precision == "auto" and fast_halves)
     weights = _weights(facts, choices, backend, low)
     adapter = 0 if choices.method == "full" else _FLOAT * trained.weights
     gradients = _FLOAT * trained.weights
     optimizer = round(_STATES[choices.optimizer] * _FLOAT * trained.weights)
-    activations, temporary = _activations(shape, trained, choices, low)
+    activations, temporary = _activations(shape, trained, choices, low=low, is_gpu=is_gpu)
     logits = _logits(shape, trained, choices)
-    if not is_gpu:
-        activations = round(activations * _HEAP[choices.method])
     base = 0 if is_gpu else _TORCH_BASE_BYTES
-    held = base + weights + adapter + optimizer
-    if choices.accumulation > 1:
-        step = gradients + activations + max(temporary, logits)
+    held = base + weights + adapter + (optimizer if is_gpu else round(_HEAP_STATES * optimizer))
+    # Gradients come while activations go, and take their place; but they find none on a heap whose holes are
+    # too small for them, and with accumulation they are there before.
+    finds_room = is_gpu or choices.batch_tokens > shape.width
+    step = activations + temporary + logits
+    if choices.accumulation > 1 or not finds_room:
+        step += gradients
     else:
-        # Gradients come while activations go.
-        step = max(activations + max(temporary, logits), gradients + temporary)
+        step = max(step, gradients + temporary)
+    # The best weights are read back at the end, when the heap has given nothing back.
+    best = activations + temporary + _FLOAT * trained.weights if not is_gpu else 0
     return TuningMemory(
         base_bytes=base,
         weights_bytes=weights,
@@ -107,7 +123,7 @@ def tuning_memory(
         optimizer_bytes=optimizer,
         activations_bytes=activations + temporary,
         logits_bytes=logits,
-        total_bytes=max(held + step, base + weights + (0 if is_gpu else facts.size_bytes)),
+        total_bytes=max(held + max(step, best), base + weights + (0 if is_gpu else facts.size_bytes)),
     )
 
 
@@ -116,7 +132,13 @@ def room_here() -> Room:
     here = machine()
     gpu = next((each for each in here.gpus if each.kind == "cuda"), None)
     if gpu is None:
-        return Room(name="Memory", total_bytes=here.ram_bytes, free_bytes=ram_free_bytes(), is_gpu=False)
+        return Room(
+            name="Memory",
+            total_bytes=here.ram_bytes,
+            free_bytes=ram_free_bytes(),
+            is_gpu=False,
+            is_metal=any(each.kind == "metal" for each in here.gpus),
+        )
     used = next((each.memory_used_bytes for each in nvidia().readings() if each.index == gpu.index), 0)
     return Room(
         name=gpu.name, total_bytes=gpu.memory_bytes, free_bytes=max(gpu.memory_bytes - used, 0), is_gpu=True
@@ -124,12 +146,9 @@ def room_here() -> Room:
 
 
 def _weights(facts: ModelFacts, choices: TuningChoices, backend: Backend, low: bool) -> int:
-    """The base in the type of the arithmetic; whole where it is trained; in 4 bits for QLoRA.
-
-    MLX holds it as it is stored.
-    """
+    """The base in the type of the arithmetic; whole where it is trained; in 4 bits for QLoRA."""
     count = facts.parameters
-    if backend == "mlx" and choices.method != "qlora":
+    if backend == "mlx" and 0 < facts.bits_per_weight < 8 * _HALF:
         return sum(group.size_bytes for group in facts.groups) or facts.size_bytes
     if choices.method == "qlora":
         # Embeddings, output layer and norms stay whole.
@@ -138,7 +157,9 @@ def _weights(facts: ModelFacts, choices: TuningChoices, backend: Backend, low: b
     return (_HALF if low and choices.method != "full" else _FLOAT) * count
 
 
-def _activations(shape: Shape, trained: Trained, choices: TuningChoices, low: bool) -> tuple[int, int]:
+def _activations(
+    shape: Shape, trained: Trained, choices: TuningChoices, *, low: bool, is_gpu: bool
+) -> tuple[int, int]:
     """Bytes that stay until the backward pass, and those of one block's temporary results.
 
     The numbers of a token in a block were counted with `torch.autograd.graph.saved_tensors_hooks`; they hold
@@ -157,14 +178,15 @@ def _activations(shape: Shape, trained: Trained, choices: TuningChoices, low: bo
         numbers += 2 * (5 * width + queries + ff) - 2 * width - ff
     tokens = max(choices.batch_tokens, choices.max_tokens if choices.batching == "packed" else 0)
     size = _HALF if low else _FLOAT
-    temporary = round(size * tokens * _TEMPORARY * ff)
+    temporary = round(size * tokens * _TEMPORARY[choices.method] * ff)
     kept = size * tokens * numbers
     if choices.method == "dora":
         # The norms of the adapted weights are computed from their products with the adapters.
         kept += round(_DORA_COPIES * _FLOAT * trained.adapted / max(trained.blocks, 1))
     if choices.gradient_checkpointing:
-        return size * tokens * width * trained.blocks, kept + temporary
-    return kept * trained.blocks, temporary
+        lost = 0.0 if is_gpu else _HEAP_TWICE[choices.method] * kept
+        return round((size * tokens * width + lost) * trained.blocks), kept + temporary
+    return round(kept * trained.blocks * (1.0 if is_gpu else _HEAP[choices.method])), temporary
 
 
 def _logits(shape: Shape, trained: Trained, choices: TuningChoices) -> int:

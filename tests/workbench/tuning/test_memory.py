@@ -13,6 +13,18 @@ def need(facts: ModelFacts, *, is_gpu: bool = False, **choices: Any) -> TuningMe
     return tuning_memory(facts, TuningChoices(**choices), "torch", is_gpu=is_gpu)
 
 
+def test_mlx_computes_in_halves_where_a_gpu_does_and_keeps_few_bits(llama8b: ModelFacts) -> None:
+    choices, count = TuningChoices(), llama8b.parameters
+    on_cpu, on_metal = (
+        tuning_memory(llama8b, choices, "mlx", is_metal=each).weights_bytes for each in (False, True)
+    )
+    packed = llama8b.model_copy(update={"bits_per_weight": 4.5, "groups": (), "size_bytes": count // 2})
+
+    assert (on_cpu, on_metal) == (4 * count, 2 * count)
+    assert tuning_memory(llama8b, choices, "torch", is_metal=True).weights_bytes == 4 * count
+    assert tuning_memory(packed, choices, "mlx").weights_bytes == count // 2
+
+
 def test_weights_are_held_as_the_method_and_the_arithmetic_want_them(llama8b: ModelFacts) -> None:
     count = llama8b.parameters
     embeddings = 2 * 128_256 * 4096
@@ -36,21 +48,23 @@ def test_what_is_trained_costs_a_gradient_and_what_the_optimizer_remembers(smoll
     assert full.adapter_bytes == 0
     assert full.gradients_bytes == 4 * smollm.parameters
     assert full.optimizer_bytes == 8 * smollm.parameters
-    assert full.total_bytes - plain.total_bytes == full.optimizer_bytes
+    # On a heap what is remembered lies between activations, and takes a little more than its size.
+    assert full.optimizer_bytes < full.total_bytes - plain.total_bytes < 1.2 * full.optimizer_bytes
 
 
 @pytest.mark.parametrize("method", ["lora", "dora", "full"])
 def test_activations_grow_with_the_batch_and_shrink_with_checkpointing(
     smollm: ModelFacts, method: Any
 ) -> None:
-    small, large, twice = (
+    small, large, twice, twice_on_gpu = (
         need(smollm, method=method, batch_tokens=512),
         need(smollm, method=method, batch_tokens=2048),
         need(smollm, method=method, batch_tokens=2048, gradient_checkpointing=True),
+        need(smollm, method=method, batch_tokens=2048, gradient_checkpointing=True, is_gpu=True),
     )
 
     assert large.activations_bytes > 2 * small.activations_bytes
-    assert twice.activations_bytes < large.activations_bytes / 3
+    assert twice_on_gpu.activations_bytes < twice.activations_bytes < 0.75 * large.activations_bytes
     assert twice.total_bytes < large.total_bytes
 
 
