@@ -14,8 +14,12 @@ from pytestqt.qtbot import QtBot
 
 from ui.context import AppContext
 from ui.pages.finetune import DATA, SETTINGS, TRAINING, FinetunePage
+from ui.panels.finetune.data_answer import DataAnswer
 from ui.panels.finetune.data_choice import DataChoice
 from workbench.catalogue import Catalogue
+from workbench.data.preview import PreviewRow, PreviewToken
+from workbench.data.report import SideReport
+from workbench.data.token_set import BadRow
 from workbench.home import Home
 
 #: What is left of a window of 960 × 600 and of 1280 × 800 beside the rail and the strip.
@@ -79,7 +83,7 @@ def test_a_gguf_file_alone_can_be_converted_first(
     assert asked.args == ["optimize", (None, "gguf-dequantize")]
 
 
-def test_dropped_examples_are_read_shown_and_trained_on(
+def test_dropped_examples_are_read_shown_trained_on_and_taken_up_again(
     page: FinetunePage, context: AppContext, tiny_hf: Path, rows: Path, qtbot: QtBot
 ) -> None:
     model = context.session.library.add(tiny_hf).record
@@ -101,16 +105,31 @@ def test_dropped_examples_are_read_shown_and_trained_on(
         page.resize(size)
         qtbot.waitUntil(lambda: _cut_off(page) <= 0)
 
+    assert page.settings.form is not None
+    page.settings.form.set_values({"rank": 4})
+    page.plan.name.selectAll()
+    qtbot.keyClicks(page.plan.name, "first-try")
     qtbot.keyClick(page, Qt.Key.Key_Return, _CTRL)
 
     job = context.session.board.list()[0]
     spec = context.session.board.spec(job.id)
-    assert spec.operation == "finetune-torch"
-    assert spec.params["data"] == [str(rows)]
+    assert (spec.operation, spec.output_name) == ("finetune-torch", "first-try")
+    assert (spec.params["data"], spec.params["rank"]) == ([str(rows)], 4)
     assert page.steps.current == TRAINING
     assert page.training.job is not None
     assert page.training.job.id == job.id
     assert page.teach.current_run() == job.id
+
+    page.training.head.buttons["cancel"].click()
+    page.settings.reset()
+    page.data.choose(DataChoice())
+    page.show_run(job.id)
+    page.training.head.buttons["again"].click()
+
+    assert page.steps.current == SETTINGS
+    assert page.settings.values()["rank"] == 4
+    assert [each.path for each in page.data.choice.files] == [rows]
+    page.question.stop()
 
 
 def test_other_cut_offs_and_examples_are_asked_for_anew(
@@ -170,7 +189,7 @@ def test_nothing_starts_while_something_is_wrong_and_its_place_says_why(
 ) -> None:
     model = context.session.library.add(tiny_hf).record
     _open(page, model.id, qtbot)
-    _choose(page, rows, qtbot)
+    _answered(page, rows)
     form = page.settings.form
     assert form is not None
     field = form.field("learning_rate")
@@ -183,39 +202,13 @@ def test_nothing_starts_while_something_is_wrong_and_its_place_says_why(
     assert page.steps.steps[SETTINGS].state.sign == "bad"
     field.reset()
 
-    page.data.lists.bad_chosen.emit("refuse")
-    qtbot.waitUntil(lambda: bool(page.data.answer and page.data.answer.refused), timeout=60_000)
+    _answered(page, rows, refused=("2 rows can't be used.",))
     assert "2 rows can't be used" in page.data.trouble.accessibleName()
     assert page.steps.steps[DATA].state.sign == "warn"
     assert not page.plan.start_button.isEnabled()
     page.start()
 
     assert context.session.board.list() == []
-
-
-def test_a_run_is_trained_again_with_its_data_and_settings(
-    page: FinetunePage, context: AppContext, tiny_hf: Path, rows: Path, qtbot: QtBot
-) -> None:
-    model = context.session.library.add(tiny_hf).record
-    _open(page, model.id, qtbot)
-    _choose(page, rows, qtbot)
-    assert page.settings.form is not None
-    page.settings.form.set_values({"rank": 4})
-    page.plan.name.selectAll()
-    qtbot.keyClicks(page.plan.name, "first-try")
-    page.start()
-    job = context.session.board.list()[0]
-    assert context.session.board.spec(job.id).output_name == "first-try"
-    context.session.board.cancel(job.id)
-    page.settings.reset()
-    page.data.choose(DataChoice())
-
-    page.show_run(job.id)
-    page.training.head.buttons["again"].click()
-
-    assert page.steps.current == SETTINGS
-    assert page.settings.values()["rank"] == 4
-    assert [each.path for each in page.data.choice.files] == [rows]
 
 
 def test_steps_examples_and_the_script_are_reached_by_keys(
@@ -229,7 +222,7 @@ def test_steps_examples_and_the_script_are_reached_by_keys(
 ) -> None:
     model = context.session.library.add(tiny_hf).record
     _open(page, model.id, qtbot)
-    _choose(page, rows, qtbot)
+    _answered(page, rows)
     alt = Qt.KeyboardModifier.AltModifier
     chosen = tmp_path / "job.py"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(chosen), ""))
@@ -245,6 +238,25 @@ def test_steps_examples_and_the_script_are_reached_by_keys(
 
     assert "finetune-torch" in chosen.read_text()
     assert context.session.board.list() == []
+
+
+def _answered(page: FinetunePage, file: Path, *, refused: tuple[str, ...] = ()) -> None:
+    """The page with a file and an answer about it, for tests of what follows from one."""
+    page.data.show_choice(DataChoice().with_files([file]))
+    tokens = (PreviewToken(1, "Which?", False, False), PreviewToken(2, "That.", True, False))
+    shown = tuple(
+        PreviewRow(file=file.name, line=line, held_out=False, used=True, sequences=(tokens,), more=(0,))
+        for line in (1, 2)
+    )
+    side = SideReport(rows=2, tokens=4, learned=2)
+    answer = DataAnswer(
+        kind="chat", files=(), rows=2, bad=2, tokens=4, trained=2, masked_share=0.5, longest=2,
+        percentiles={"50": 2, "95": 2}, limit=512, cut_rows=0, cut_share=0.0, left_out=0, train=side,
+        evaluation=side, held_out=2, same_rows=0, alike_rows=0, alike_across=0, alike_of=2, histogram=(2,),
+        edges=(0, 512), long_rows=(), alike=(), bad_rows=(BadRow(file=file.name, line=3, problem="Bad."),),
+        refused=refused, preview=shown,
+    )  # fmt: skip
+    page.question.answered.emit(answer)
 
 
 def _nameless(page: FinetunePage) -> list[str]:
