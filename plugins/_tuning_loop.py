@@ -164,7 +164,8 @@ class Tuning:
 
         def compute() -> float:
             # A pure function of seed and step, so that dropout is the same after a kill.
-            self._backend.begin(self._settings.seed * 1_000_003 + self.at.step)
+            # Generators take 63 bits without a sign.
+            self._backend.begin((self._settings.seed * 1_000_003 + self.at.step) & ((1 << 63) - 1))
             loss = 0.0
             for piece in pieces:
                 for part in piece.halves(self.at.parts):
