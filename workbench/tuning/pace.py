@@ -12,7 +12,7 @@ from workbench.tuning.choices import Backend, TuningChoices
 from workbench.tuning.weights import shape_of, trained_weights, weights_of
 
 #: Share of the speed of large matrix products that training reaches: it also normalizes, attends, and updates
-#: weights. Measured with LoRA and with all weights; see tests/bench/bench_tuning_memory.py.
+#: weights. Chosen, not measured: the first finished run of a machine takes their place.
 _SHARES: dict[Backend, float] = {"torch": 0.6, "mlx": 0.3}
 
 
