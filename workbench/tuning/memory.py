@@ -20,8 +20,8 @@ _LOGITS_AT_ONCE = 16_000_000
 
 # The constants below were fitted to SmolLM2-135M (30 blocks, width 576, feed-forward 1536, 49,152 tokens) and
 # to random llamas of the same and of twice the width, on Linux x86_64 with 2 cores, glibc 2.36, torch 2.13,
-# transformers 5.23, PEFT 0.21, float32; tests/bench/bench_tuning_memory.py prints how well they hold. DoRA's rest
-# on one measurement; for MLX and GPUs there is none yet, so these are arithmetic that past runs correct.
+# transformers 5.23, PEFT 0.21, float32; tests/bench/bench_tuning_memory.py prints how well they hold. DoRA's
+# rest on one measurement. For MLX and GPUs there is none: it is arithmetic, which past runs correct.
 
 #: Python with torch, transformers, PEFT, and the tokenizer.
 _TORCH_BASE_BYTES = 440_000_000
