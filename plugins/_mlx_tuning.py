@@ -19,7 +19,6 @@ from plugins._tuning_params import FinetuneParams
 from workbench.plugin import IGNORED, Arrays
 
 _WEIGHTS, _OPTIMIZER = "weights.safetensors", "optimizer.safetensors"
-_SEEDS = (1 << 64) - 1
 
 
 class MlxBackend:
@@ -82,9 +81,8 @@ class MlxBackend:
     # --- an update ----------------------------------------------------------------------------------
 
     def begin(self, seed: int) -> None:
-        # MLX takes 64 bits.
-        self._mx.random.seed(seed & _SEEDS)
-        self._draws = self._mx.random.key(seed & _SEEDS)
+        self._mx.random.seed(seed)
+        self._draws = self._mx.random.key(seed)
         self._gradients = None
 
     def add(self, piece: Piece, divisor: float) -> float:
