@@ -102,19 +102,24 @@ def token_losses(head: Head, hidden: Any, targets: Any, *, gradients: bool) -> A
     import mlx.core as mx
     import mlx.nn as nn
 
-    size = max(1, _AT_ONCE // head.vocabulary)
     found = []
-    for begin in range(0, hidden.shape[0], size):
-        part, wanted = hidden[begin : begin + size], targets[begin : begin + size]
+    pieces = positions_at_once(hidden.shape[0], head.vocabulary)
+    for piece in pieces:
+        part, wanted = hidden[piece], targets[piece]
         if not gradients:
             found.append(cross_entropy(head.logits(part), wanted))
         elif head.learns:
             compute = _computed(head, wanted)
-            several = hidden.shape[0] > size
-            found.append((nn.utils.checkpoint(head.module, compute) if several else compute)(part))
+            found.append((nn.utils.checkpoint(head.module, compute) if len(pieces) > 1 else compute)(part))
         else:
             found.append(_with_slopes(head, wanted)(part)[0])
     return mx.concatenate(found)
+
+
+def positions_at_once(positions: int, vocabulary: int) -> list[slice]:
+    """Pieces of a batch whose logits may be held together."""
+    size = max(1, _AT_ONCE // vocabulary)
+    return [slice(at, at + size) for at in range(0, positions, size)]
 
 
 def cross_entropy(logits: Any, targets: Any) -> Any:

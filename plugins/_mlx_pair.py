@@ -13,6 +13,7 @@ from plugins._mlx_adapter import Adapter
 from plugins._mlx_loading import load_base, prepare
 from plugins._mlx_memory import give_back, is_out_of_memory
 from plugins._mlx_scoring import Scorer, greedy
+from plugins._tuning_pair import Scores
 from plugins._tuning_params import FinetuneParams
 from plugins._tuning_run import Tuned
 from workbench.plugin import Arrays, OutOfMemoryError
@@ -36,9 +37,10 @@ class MlxPair:
         self._check = check
         self._models: tuple[_Loaded, _Loaded] | None = None
 
-    def losses(self, arrays: Arrays, *, tuned: bool) -> NDArray[np.float64]:
+    def scores(self, arrays: Arrays, *, tuned: bool) -> Scores:
         with self._asked(tuned) as one:
-            return -np.array(one.scorer.log_probabilities(arrays), dtype=np.float64)
+            losses, likeliest = one.scorer.scores(arrays)
+            return Scores(np.array(losses, dtype=np.float64), np.array(likeliest, dtype=np.int64))
 
     def generate(self, prompts: Sequence[Sequence[int]], longest: int, *, tuned: bool) -> list[list[int]]:
         with self._asked(tuned) as one:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins._mlx_loss import Head, cross_entropy, token_losses
+from plugins._mlx_loss import Head, cross_entropy, positions_at_once, token_losses
 from workbench.plugin import IGNORED, Arrays, ParameterError
 
 #: Tokens on which it is seen whether a model's logits are its output layer's alone, and whether it packs.
@@ -58,6 +58,27 @@ class Scorer:
         """The log-probability of what each row has to predict, shape (rows,)."""
         losses, rows = self.token_losses(arrays)
         return self._mx.zeros(arrays.ids.shape[0]).at[self._mx.array(rows)].add(-losses)
+
+    def scores(self, arrays: Arrays) -> tuple[Any, Any]:
+        """Each row's loss, without gradients, and the likeliest token in place of each that is learned.
+
+        Returns:
+            Shapes (rows,) and (learned tokens,).
+        """
+        mx = self._mx
+        rows, columns = np.nonzero(arrays.targets != IGNORED)
+        hidden = self._hidden(arrays)
+        hidden = hidden.reshape(-1, hidden.shape[-1])[mx.array(rows * arrays.ids.shape[1] + columns)]
+        targets, losses, likeliest = mx.array(arrays.targets[rows, columns]), [], []
+        # Without the layer apart, these are the logits already.
+        vocabulary = self._head.vocabulary if self._head is not None else hidden.shape[-1]
+        for part in positions_at_once(len(rows), vocabulary):
+            logits = hidden[part] if self._head is None else self._head.logits(hidden[part])
+            losses.append(cross_entropy(logits, targets[part]))
+            likeliest.append(logits.argmax(-1))
+            mx.eval(losses[-1], likeliest[-1])
+        summed = mx.zeros(arrays.ids.shape[0]).at[mx.array(rows)].add(mx.concatenate(losses))
+        return summed, mx.concatenate(likeliest)
 
     def logits(self, ids: NDArray[np.int64], since: int) -> Any:
         """Of every next token from a position on; from shape (rows, width) to (rows, width - since, …)."""

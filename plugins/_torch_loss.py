@@ -40,7 +40,7 @@ def _function() -> Any:
         def forward(ctx: Any, hidden: Any, weight: Any, targets: Any) -> Any:
             found = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
             slopes = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-            for part in _parts(len(targets), weight.shape[0]):
+            for part in positions_at_once(len(targets), weight.shape[0]):
                 logits = (hidden[part] @ weight.T).float()
                 normalizers = torch.logsumexp(logits, dim=-1)
                 found[part] = normalizers - logits.gather(1, targets[part, None])[:, 0]
@@ -58,7 +58,7 @@ def _function() -> Any:
                 return for_hidden, None, None
             # The weight's gradient mixes positions, so their factors have to be known: logits once more.
             for_weight = torch.zeros_like(weight)
-            for part in _parts(len(targets), weight.shape[0]):
+            for part in positions_at_once(len(targets), weight.shape[0]):
                 logits = (hidden[part] @ weight.T).float()
                 error = _error(logits, torch.logsumexp(logits, dim=-1), targets[part])
                 for_weight.addmm_((error * factors[part, None]).to(hidden.dtype).T, hidden[part])
@@ -74,6 +74,7 @@ def _function() -> Any:
     return TokenLosses
 
 
-def _parts(positions: int, vocabulary: int) -> list[slice]:
+def positions_at_once(positions: int, vocabulary: int) -> list[slice]:
+    """Pieces of a batch whose logits may be held together."""
     size = max(1, _AT_ONCE // vocabulary)
     return [slice(at, at + size) for at in range(0, positions, size)]

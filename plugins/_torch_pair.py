@@ -14,6 +14,7 @@ from plugins._adapter_folder import read_adapter
 from plugins._torch_loading import load_base
 from plugins._torch_scoring import Scorer, is_out_of_memory
 from plugins._torch_tuning import greedy
+from plugins._tuning_pair import Scores
 from plugins._tuning_params import FinetuneParams
 from plugins._tuning_run import Tuned
 from workbench.plugin import Arrays, ModelFileError, OutOfMemoryError
@@ -37,10 +38,10 @@ class TorchPair:
         self._check = check
         self._models: tuple[_Loaded, _Loaded] | None = None
 
-    def losses(self, arrays: Arrays, *, tuned: bool) -> NDArray[np.float64]:
+    def scores(self, arrays: Arrays, *, tuned: bool) -> Scores:
         with self._asked(tuned) as one:
-            found: NDArray[np.float64] = -one.scorer.log_probabilities(arrays).double().cpu().numpy()
-            return found
+            losses, likeliest = one.scorer.scores(arrays)
+            return Scores(losses.double().cpu().numpy(), likeliest.cpu().numpy())
 
     def generate(self, prompts: Sequence[Sequence[int]], longest: int, *, tuned: bool) -> list[list[int]]:
         with self._asked(tuned) as one:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins._torch_loss import token_losses
+from plugins._torch_loss import positions_at_once, token_losses
 from workbench.plugin import IGNORED, Arrays
 
 #: Tokens on which it is seen whether a model's logits are its output layer's alone.
@@ -56,6 +56,27 @@ class Scorer:
         losses, rows = self.token_losses(arrays)
         found = self._torch.zeros(arrays.ids.shape[0], device=self._device, dtype=losses.dtype)
         return found.index_add(0, rows, -losses)
+
+    def scores(self, arrays: Arrays) -> tuple[Any, Any]:
+        """Each row's loss, without gradients, and the likeliest token in place of each that is learned.
+
+        Returns:
+            Shapes (rows,) and (learned tokens,).
+        """
+        torch = self._torch
+        targets = torch.from_numpy(arrays.targets).to(self._device)
+        kept = targets != IGNORED
+        hidden, targets, rows = self._hidden(arrays)[kept], targets[kept], torch.nonzero(kept)[:, 0]
+        summed = torch.zeros(arrays.ids.shape[0], device=self._device)
+        likeliest = torch.empty_like(targets)
+        # Without the layer apart, these are the logits already.
+        vocabulary = self._head.weight.shape[0] if self._head is not None else hidden.shape[-1]
+        for part in positions_at_once(len(targets), vocabulary):
+            logits = (self._head(hidden[part]) if self._head is not None else hidden[part]).float()
+            losses = torch.nn.functional.cross_entropy(logits, targets[part], reduction="none")
+            summed.index_add_(0, rows[part], losses)
+            likeliest[part] = logits.argmax(-1)
+        return summed, likeliest
 
     def logits(self, ids: NDArray[np.int64], since: int) -> Any:
         """Of every next token from a position on; from shape (rows, width) to (rows, width - since, …)."""

@@ -205,8 +205,16 @@ def greedy(
     for row, prompt in enumerate(prompts):
         ids[row, width - len(prompt) :] = torch.tensor(list(prompt))
         mask[row, width - len(prompt) :] = 1
+    # What is not named here is taken from the model's own settings, which may hold a penalty on repetition.
     config = GenerationConfig(
-        do_sample=False, max_new_tokens=longest, eos_token_id=list(ends) or None, pad_token_id=0
+        do_sample=False,
+        num_beams=1,
+        repetition_penalty=1.0,
+        no_repeat_ngram_size=0,
+        min_length=0,
+        max_new_tokens=longest,
+        eos_token_id=list(ends) or None,
+        pad_token_id=0,
     )
 
     def checked(made: Any, _scores: Any, **_more: Any) -> Any:

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TypeVar
 
 import numpy as np
 
+from plugins._tuning_learned import Learned
 from plugins._tuning_pair import Pair
 from plugins._tuning_samples import Asked, example
-from workbench.plugin import JobContext, Paired, PromptTexts, Side, exact_match, paired
+from workbench.plugin import JobContext, Paired, PromptTexts, Side, exact_match, may_become, paired
 
 _T = TypeVar("_T")
 
-#: Prompts that are asked at most, evenly spaced over the held-out side.
-_ITEMS = 200
+#: Prompts that are judged at most, evenly spaced over the held-out side.
+_ITEMS = 2000
 #: Expected answers of more tokens than this are texts, which no model gives word for word.
 _LONGEST = 64
 #: Tokens that an answer may be longer than expected: the same text may be spelled with other tokens. One that
 #: is longer still is wrong however it ends.
 _MARGIN = 8
-#: What all prompts may cost one model, in tokens of answers; reading a token of a prompt takes about an
-#: eighth of the time.
-_COST, _READING = 2000, 1 / 8
+#: What asking may cost one model, in tokens of answers; reading a token of a prompt takes about an eighth of
+#: the time.
+_COST, _READING = 1000, 1 / 8
 #: Tokens of a batch, and rows: more is hardly faster on a CPU, and could not be cancelled for seconds.
 _BATCH_TOKENS, _BATCH_ROWS = 1024, 32
-#: Prompts that are shown with both answers, and asked where no answer can be judged.
+#: Prompts that are shown with both answers, and those that are asked to choose them from.
 _SHOWN, _ASKED_TO_SHOW = 5, 8
 
 
@@ -39,8 +40,6 @@ class Answered:
     expected: str
     before: str
     after: str
-    right_before: bool
-    right_after: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,81 +57,132 @@ class Answers:
     shown: tuple[Answered, ...]
 
 
-def answers(job: JobContext, texts: PromptTexts, side: Side, pair: Pair) -> Answers:
-    """Ask both models held-out prompts, and judge by exact match.
+def answers(job: JobContext, texts: PromptTexts, side: Side, found: Learned, pair: Pair) -> Answers:
+    """Judge what both models answer to held-out prompts by exact match.
 
     A prompt is what stands before the first learned token of an example, so of a conversation its first
     answer that is learned; of a preference the better answer is expected, and not judged.
+
+    A model that finds each token of the expected answer likeliest behind those before it gives this answer;
+    one whose first other token makes it another text does not. So the scores of the examples tell most
+    answers, and only those that they leave open, and a few to show, are generated.
     """
-    found = [
-        each for number in _spaced(side.examples.tolist(), _ITEMS) if (each := _prompt(texts, side, number))
-    ]
-    short = [each for each in found if len(each.expected_ids) <= _LONGEST]
-    reason = ""
-    if side.tokens.meta.pairs:
-        reason = "Preferences are judged by which answer is likelier."
-    elif not found:
-        reason = f"The held-out examples have no prompts, or are longer than {side.longest} tokens."
-    elif not short:
-        reason = (
-            f"The expected answers are texts of more than {_LONGEST} tokens, not to be had word for word."
-        )
-    chosen = _spaced(found, _ASKED_TO_SHOW) if reason else _affordable(short)
-    said = _ask(job, texts, chosen, pair)
+    items, reason = _items(texts, side, found)
+    if not reason:
+        items = _affordable(items)
+    shown = sorted(items, key=lambda each: -each.difference)[:_ASKED_TO_SHOW]
+    said: list[dict[_Item, tuple[str, bool]]] = []
+    for model in range(2):
+        opened = [each for each in items if not reason and each.right[model] is None]
+        unseen = [each for each in shown if each.right[model] is not True and each not in opened]
+        said.append(_ask(job, texts, [*opened, *unseen], pair, tuned=bool(model)))
     judged = None
     if not reason:
-        judged = paired([each.right_before for each in said], [each.right_after for each in said])
-    return Answers(judged, reason, tuple(sorted(said, key=_likeness)[:_SHOWN]))
+        judged = paired(*([each.is_right(model, said[model]) for each in items] for model in range(2)))
+    both = [
+        Answered(each.asked.prompt, each.asked.expected, *(each.text(one) for one in said)) for each in shown
+    ]
+    return Answers(judged, reason, tuple(sorted(both, key=_likeness)[:_SHOWN]))
 
 
-def _prompt(texts: PromptTexts, side: Side, number: int) -> Asked | None:
-    """An example's prompt; None where it has none, or was cut.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Item:
+    """A held-out prompt.
 
-    In a text all but the first token is learned: one token is no prompt.
+    Attributes:
+        right: Whether each model's answer is the expected one; None where the scores leave it open.
+        difference: Share of the expected tokens in whose place the models find different ones likeliest.
     """
-    found = example(texts, side, number)
-    return found if found is not None and len(found.ids) > 1 else None
+
+    asked: Asked
+    right: tuple[bool | None, bool | None]
+    difference: float
+
+    @property
+    def cost(self) -> float:
+        """Of asking one model."""
+        return _READING * len(self.asked.ids) + self.allowed
+
+    @property
+    def allowed(self) -> int:
+        """Tokens that an answer may have."""
+        return min(len(self.asked.expected_ids), _LONGEST) + _MARGIN
+
+    def is_right(self, model: int, said: Mapping[_Item, tuple[str, bool]]) -> bool:
+        known = self.right[model]
+        return said[self][1] if known is None else known
+
+    def text(self, said: Mapping[_Item, tuple[str, bool]]) -> str:
+        """What a model said: what was expected where nobody had to ask it."""
+        return said[self][0] if self in said else self.asked.expected
 
 
-def _affordable(found: Sequence[Asked]) -> list[Asked]:
-    """As many as the time is worth, evenly spaced."""
-    costs = [_READING * len(each.ids) + len(each.expected_ids) + _MARGIN for each in found]
-    return _spaced(found, max(1, int(_COST / (sum(costs) / len(costs)))))
+def _items(texts: PromptTexts, side: Side, found: Learned) -> tuple[list[_Item], str]:
+    """The prompts of a side that can be judged, or else all of them and why they can't."""
+    items = []
+    for number in _spaced(side.examples.tolist(), _ITEMS):
+        asked = example(texts, side, number)
+        # Of a text all but the first token is learned, and one token is no prompt.
+        if asked is None or len(asked.ids) < 2:
+            continue
+        before, after = found.likeliest[number][:, : len(asked.expected_ids)]
+        right = _known(texts, asked, before.tolist()), _known(texts, asked, after.tolist())
+        items.append(_Item(asked, right, float((before != after).mean())))
+    judgeable = [each for each in items if len(each.asked.expected_ids) <= _LONGEST]
+    if side.tokens.meta.pairs:
+        return items, "Preferences are judged by which answer is likelier."
+    if not items:
+        return [], f"The held-out examples have no prompts, or are longer than {side.longest} tokens."
+    if not judgeable:
+        return items, f"The expected answers are texts of more than {_LONGEST} tokens, too long to be exact."
+    return judgeable, ""
 
 
-def _ask(job: JobContext, texts: PromptTexts, asked: Sequence[Asked], pair: Pair) -> list[Answered]:
-    """Have both answer, in batches of prompts whose answers and prompts are of like length."""
-    order = sorted(asked, key=lambda each: (_allowed(each), len(each.ids)))
-    said: list[Answered] = []
-    for batch in _batches(order):
-        prompts, longest = [each.ids for each in batch], max(map(_allowed, batch))
-        both = []
-        for tuned in (False, True):
-            job.progress(
-                2 * len(said) + tuned * len(batch), 2 * len(order), unit="answers", label="proof: answers"
-            )
-            both.append(pair.generate(prompts, longest, tuned=tuned))
-        for one, before, after in zip(batch, *both, strict=True):
-            first, second = (_said(texts, ids, longest, one.expected) for ids in (before, after))
-            said.append(Answered(one.prompt, one.expected, first[0], second[0], first[1], second[1]))
+def _known(texts: PromptTexts, asked: Asked, likeliest: Sequence[int]) -> bool | None:
+    """Whether the likeliest answer is the expected one, as far as its first other token or its end tells.
+
+    Args:
+        likeliest: In place of each expected token, behind those that are expected before it.
+    """
+    for place, (expected, token) in enumerate(zip(asked.expected_ids, likeliest, strict=True)):
+        before = asked.expected_ids[:place]
+        if token in texts.end_tokens:
+            return exact_match(texts.text(before), asked.expected)
+        if token != expected:
+            return None if may_become(texts.text((*before, token)), asked.expected) else False
+    return None
+
+
+def _affordable(items: Sequence[_Item]) -> list[_Item]:
+    """As many prompts, evenly spaced, as those among them that have to be asked are worth."""
+    cost = sum(each.cost for each in items if None in each.right)
+    return _spaced(items, max(1, int(len(items) * min(1.0, _COST / max(cost, 1.0)))))
+
+
+def _ask(
+    job: JobContext, texts: PromptTexts, items: Sequence[_Item], pair: Pair, *, tuned: bool
+) -> dict[_Item, tuple[str, bool]]:
+    """Have a model answer: its answers, and whether they are right."""
+    said: dict[_Item, tuple[str, bool]] = {}
+    for batch in _batches(sorted(items, key=lambda each: (each.allowed, len(each.asked.ids)))):
+        label = f"proof: answers {'after' if tuned else 'before'}"
+        job.progress(len(said), len(items), unit="answers", label=label)
+        longest = max(each.allowed for each in batch)
+        made = pair.generate([each.asked.ids for each in batch], longest, tuned=tuned)
+        for item, ids in zip(batch, made, strict=True):
+            text = texts.text(ids)
+            # An answer that had to be cut off is not right, whatever it began with.
+            ended = len(ids) < longest
+            right = ended and exact_match(text, item.asked.expected)
+            said[item] = (text if ended else f"{text} …".strip(), right)
     return said
 
 
-def _said(texts: PromptTexts, ids: Sequence[int], longest: int, expected: str) -> tuple[str, bool]:
-    """An answer's text, and whether it is right: one that had to be cut off is not."""
-    text, ended = texts.text(ids), len(ids) < longest
-    return (text, exact_match(text, expected)) if ended else (f"{text} …".strip(), False)
-
-
-def _allowed(asked: Asked) -> int:
-    return min(len(asked.expected_ids), _LONGEST) + _MARGIN
-
-
-def _batches(order: Sequence[Asked]) -> list[list[Asked]]:
-    batches: list[list[Asked]] = []
+def _batches(order: Sequence[_Item]) -> list[list[_Item]]:
+    batches: list[list[_Item]] = []
     for each in order:
         batch = [*batches[-1], each] if batches else [each]
-        width = max(len(one.ids) for one in batch) + max(map(_allowed, batch))
+        width = max(len(one.asked.ids) for one in batch) + max(one.allowed for one in batch)
         if batches and len(batch) <= _BATCH_ROWS and width * len(batch) <= _BATCH_TOKENS:
             batches[-1] = batch
         else:

@@ -21,10 +21,10 @@ from workbench.plugin import (
     paired,
 )
 
-#: Text is read in windows of so many tokens, evenly spaced over it. Their first tokens are not compared, so
-#: that each prediction has some context (llama.cpp's llama-perplexity leaves out a window's first half); 1152
-#: positions are.
-WINDOW, WINDOWS, CONTEXT = 256, 6, 64
+#: Text is read in windows of so many tokens, evenly spaced over it, so that each of its kinds is met. Their
+#: first tokens are not compared: each prediction has some context (llama.cpp's llama-perplexity leaves out a
+#: window's first half). 768 positions are.
+WINDOW, WINDOWS, CONTEXT = 128, 8, 32
 
 
 def distance(
@@ -65,7 +65,7 @@ def knowledge(job: JobContext, texts: PromptTexts, items: Sequence[Question], pa
         arrays = _arrays([asked[place] for place in places])
         for tuned in (False, True):
             job.progress(done, 2 * len(asked), unit="choices", label="proof: other questions")
-            scores[int(tuned), places] = -pair.losses(arrays, tuned=tuned)
+            scores[int(tuned), places] = -pair.scores(arrays, tuned=tuned).losses
             done += len(places)
     ends = np.cumsum([0, *(len(item.choices) for item in items)])
     right = [

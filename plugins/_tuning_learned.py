@@ -31,14 +31,16 @@ class Learned:
 
     Attributes:
         before, after: Mean cross-entropy of a learned token; of preferences, in their better answers.
-        examples, tokens: How many examples there are, and learned tokens in them.
+        tokens: How many of these there are.
+        likeliest: By the number of each example: the tokens that both models find likeliest in place of each
+            learned one, shape (2, learned tokens); of preferences, in their better answers.
         preferred: Of preferences: whether the better answer's mean token is likelier than the worse one's.
     """
 
     before: float
     after: float
-    examples: int
     tokens: int
+    likeliest: dict[int, NDArray[np.int64]]
     preferred: Paired | None = None
 
 
@@ -50,22 +52,20 @@ def learned(job: JobContext, side: Side, pair: Pair) -> Learned:
     """
     plan = BatchPlan(tokens=BATCH_TOKENS, longest=side.longest)
     batches = epoch_batches(side.lengths, plan, 0, 0)
-    answers = (0, 1) if side.tokens.meta.pairs else (0,)
-    counts: list[list[NDArray[np.int64]]] = [[] for _answer in answers]
-    losses: list[list[NDArray[np.float64]]] = [[] for _answer in answers]
+    losses, counts = [], []
+    likeliest: dict[int, NDArray[np.int64]] = {}
     for done, batch in enumerate(batches):
-        job.progress(done, len(batches), unit="batches", label="proof: held-out loss")
-        rows = tuple(tuple(int(side.examples[each]) for each in row) for row in batch)
-        for answer in answers:
-            arrays = collate(side.tokens, rows, side.longest, which=answer)
-            counts[answer].append((arrays.targets != IGNORED).sum(axis=1))
-            found = []
-            for tuned in (False, True):
-                found.append(pair.losses(arrays, tuned=tuned))
-                job.check()
-            losses[answer].append(np.stack(found))
-    summed = [np.concatenate(each, axis=1) for each in losses]
-    tokens = [np.concatenate(each) for each in counts]
+        job.progress(done, len(batches), unit="batches", label="proof: held-out examples")
+        numbers = [int(side.examples[row[0]]) for row in batch]
+        found = [
+            _scored(job, side, numbers, pair, answer) for answer in range(2 if side.tokens.meta.pairs else 1)
+        ]
+        losses.append([each.losses for each in found])
+        counts.append([each.counts for each in found])
+        ends = np.cumsum(found[0].counts)[:-1]
+        likeliest.update(zip(numbers, np.split(found[0].likeliest, ends, axis=1), strict=True))
+    # By answer, model and example; by answer and example.
+    summed, tokens = np.concatenate(losses, axis=2), np.concatenate(counts, axis=1)
     before, after = (float(each) for each in summed[0].sum(axis=1) / tokens[0].sum())
     if not math.isfinite(before) or not math.isfinite(after):
         raise WorkbenchError(
@@ -76,4 +76,26 @@ def learned(job: JobContext, side: Side, pair: Pair) -> Learned:
     if side.tokens.meta.pairs:
         better = summed[0] / tokens[0] < summed[1] / tokens[1]
         preferred = paired(better[0], better[1])
-    return Learned(before, after, len(side), int(tokens[0].sum()), preferred)
+    return Learned(before, after, int(tokens[0].sum()), likeliest, preferred)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """A batch, scored by both models: losses (2, rows), counts (rows,) and likeliest (2, learned tokens)."""
+
+    losses: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    likeliest: NDArray[np.int64]
+
+
+def _scored(job: JobContext, side: Side, numbers: list[int], pair: Pair, answer: int) -> _Scored:
+    arrays = collate(side.tokens, tuple((each,) for each in numbers), side.longest, which=answer)
+    found = []
+    for tuned in (False, True):
+        found.append(pair.scores(arrays, tuned=tuned))
+        job.check()
+    return _Scored(
+        losses=np.stack([each.losses for each in found]),
+        counts=(arrays.targets != IGNORED).sum(axis=1),
+        likeliest=np.stack([each.likeliest for each in found]),
+    )

@@ -69,7 +69,7 @@ def compare(job: JobContext, tuned: Tuned, pair: Pair, conditions: dict[str, Any
         held_out = learned(job, side, pair)
         of_what = " of the better answers" if held_out.preferred is not None else ""
         say(f"Held-out loss{of_what}: {held_out.before:.4f} before, {held_out.after:.4f} after.")
-        said = answers(job, texts, side, pair)
+        said = answers(job, texts, side, held_out, pair)
     else:
         reasons["held_out"] = said.reason
     task = held_out.preferred if held_out is not None and held_out.preferred is not None else said.judged
@@ -128,7 +128,7 @@ def _held_out(found: Learned | None) -> dict[str, Any] | None:
     return {
         "before": found.before,
         "after": found.after,
-        "examples": found.examples,
+        "examples": len(found.likeliest),
         "tokens": found.tokens,
     }
 

@@ -52,7 +52,7 @@ from workbench.errors import (
 )
 from workbench.hardware import peak_resident_bytes
 from workbench.measure.divergence import Distance, Divergence
-from workbench.measure.exact_match import exact_match
+from workbench.measure.exact_match import exact_match, may_become
 from workbench.measure.paired import Paired, paired
 from workbench.measure.questions import Question
 from workbench.measure.verdict import forgotten, verdict
@@ -127,6 +127,7 @@ __all__ = [
     "forgotten",
     "general_items",
     "general_text",
+    "may_become",
     "open_engine",
     "open_sides",
     "operation",

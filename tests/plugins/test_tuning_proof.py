@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ import numpy as np
 import pytest
 
 from plugins._torch_pair import TorchPair
-from plugins._tuning_answers import answers as ask
+from plugins._torch_tuning import greedy
+from plugins._tuning_answers import _known
+from plugins._tuning_answers import answers as answers_of
 from plugins._tuning_forgetting import distance, knowledge
 from plugins._tuning_learned import learned
 from plugins._tuning_loop import Progress
 from plugins._tuning_proof import compare, prove
 from plugins._tuning_run import Tuned
+from plugins._tuning_samples import Asked
 from plugins.finetune_torch import FinetuneTorchParams, finetune_torch
 from tests.plugins.tuning_parts import Job, answers, params, preferences
 from tests.plugins.tuning_parts import sides as sides_of_file
@@ -26,11 +30,11 @@ from workbench.jobs.events import Metric
 from workbench.library.inspect import inspect
 from workbench.library.tuning_facts import tuning_facts
 from workbench.model import Model
-from workbench.plugin import PromptTexts, Question, Sides, general_items, general_text
+from workbench.plugin import Paired, PromptTexts, Question, Sides, general_items, general_text
 
 pytestmark = pytest.mark.timeout(300)
 
-TEXT = "The river is quiet in the morning, and nobody is on the bridge. " * 12
+TEXT = "The river is quiet in the morning, and nobody is on the bridge. " * 7
 QUESTIONS = (
     Question(prompt="The capital of France is", choices=("Paris", "Madrid", "the Great Wall"), answer=0),
     Question(prompt="Two plus two equals", choices=("nine", "four"), answer=1),
@@ -129,11 +133,11 @@ def test_a_run_that_learns_is_proven(tmp_path: Path, tiny_hf: Path, run_plugin: 
         tiny_hf,
         data=[str(data)],
         held_out=0.3,
-        steps=40,
-        learning_rate=0.03,
+        steps=60,
+        learning_rate=0.02,
         batch_tokens=512,
         rank=64,
-        alpha=128.0,
+        alpha=512.0,
     )
 
     assert ran.code == 0
@@ -154,13 +158,13 @@ def test_a_run_that_learns_is_proven(tmp_path: Path, tiny_hf: Path, run_plugin: 
     assert forgetting["items"] == len(general_items())
     assert len(proof["examples"]) == 5
     assert all(each["after"] == each["expected"] == "yes" for each in proof["examples"])
-    assert not any(each["right_before"] for each in proof["examples"])
+    assert not any(each["before"] == "yes" for each in proof["examples"])
     assert proof["examples"][0]["prompt"].startswith("What comes after ")
     assert proof["conditions"]["seed"] is not None and len(proof["conditions"]["text_sha256"]) == 64
     log = (ran.folder / "log.txt").read_text(encoding="utf-8")
     assert all(sentence in log for sentence in proof["sentences"]) and len(proof["sentences"]) == 3
     metrics = [(each.name, each.step, each.value) for each in ran.events if isinstance(each, Metric)]
-    assert ("accuracy/held-out", 0, 0.0) in metrics and ("accuracy/held-out", 40, 1.0) in metrics
+    assert ("accuracy/held-out", 0, 0.0) in metrics and ("accuracy/held-out", 60, 1.0) in metrics
     facts = tuning_facts(ran.result)
     assert facts is not None
     assert (facts.accuracy_before, facts.accuracy_after, facts.p) == (0.0, 1.0, task["p"])
@@ -199,11 +203,12 @@ def test_an_adapter_of_zeros_changes_nothing_at_all(
     forgetting = proof["forgetting"]
     assert (forgetting["mean_kld"], forgetting["max_kld"], forgetting["same_top"]) == (0, 0, 1)
     assert forgetting["grade"] == "hardly any"
-    assert forgetting["tokens"] == 6 * (256 - 64)
+    assert forgetting["tokens"] == 8 * (128 - 32)
     assert all(each["before"] == each["after"] for each in proof["examples"])
     assert job.labels == [
-        "proof: held-out loss",
-        "proof: answers",
+        "proof: held-out examples",
+        "proof: answers before",
+        "proof: answers after",
         "proof: other text",
         "proof: other questions",
     ]
@@ -219,16 +224,16 @@ def test_the_distance_is_that_of_the_models_own_predictions(
 ) -> None:
     made = tuned(base, adapters["random"], sides_of_file(answers(tmp_path / "x.jsonl", 4), base.path))
     ids = made.texts.plain(TEXT)
-    assert 64 < len(ids) < 256
-    before, after = (logits(base.path, made.result, ids, with_adapter=each)[64:] for each in (False, True))
+    assert 64 < len(ids) < 128
+    before, after = (logits(base.path, made.result, ids, with_adapter=each)[32:] for each in (False, True))
     expected = (before.exp() * (before - after)).sum(-1)
 
     pair = TorchPair(made, params())
 
     found = distance(job, made.texts, TEXT, pair)
 
-    assert distance(job, made.texts, TEXT, pair, context_length=100).positions == 100 - 50
-    assert found.positions == len(ids) - 64
+    assert distance(job, made.texts, TEXT, pair, context_length=50).positions == 2 * (50 - 25)
+    assert found.positions == len(ids) - 32
     assert found.mean_kld == pytest.approx(float(expected.mean()), rel=1e-3)
     assert found.max_kld == pytest.approx(float(expected.max()), rel=1e-3)
     assert found.same_top == pytest.approx(float((before.argmax(-1) == after.argmax(-1)).double().mean()))
@@ -259,6 +264,75 @@ def test_questions_are_answered_with_the_likeliest_choice(
 
 
 @pytest.mark.usefixtures("short_text")
+def test_answers_that_are_asked_are_those_that_the_scores_tell(
+    tmp_path: Path, job: Workplace, base: Model
+) -> None:
+    data = tmp_path / "yes.jsonl"
+    rows = [{"prompt": f"What comes after {at}?", "completion": "yes"} for at in range(60)]
+    data.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    chosen = FinetuneTorchParams(
+        data=[data],
+        held_out=0.2,
+        steps=30,
+        learning_rate=0.02,
+        batch_tokens=512,
+        method="full",
+        proof=False,
+    )
+    made = tuned(base, finetune_torch(job, base, chosen), sides_of_file(data, base.path))
+    side, pair = made.sides.held_out, TorchPair(made, chosen)
+    found = learned(job, side, pair)
+    # A line break in front leaves open what follows.
+    (line_break,) = made.texts.plain("\n")
+    open_ended = {number: np.full_like(each, line_break) for number, each in found.likeliest.items()}
+
+    told = answers_of(job, made.texts, side, found, pair)
+    asked = answers_of(job, made.texts, side, replace(found, likeliest=open_ended), pair)
+
+    assert asked.judged == told.judged == Paired(both=0, only_before=0, only_after=len(side), neither=0)
+    assert {each.after for each in asked.shown} == {each.after for each in told.shown} == {"yes"}
+    assert {each.before for each in asked.shown} == {each.before for each in told.shown}
+
+
+def test_scores_tell_an_answer_up_to_its_first_other_token(tiny_hf: Path) -> None:
+    texts = PromptTexts(tiny_hf)
+    (end,) = texts.end_tokens
+    (line_break,) = texts.plain("\n")
+    expected = texts.plain("the number 12")
+    asked = Asked((1, 2), "", "the number 12", (*expected, end, line_break))
+    other, longer = texts.plain("zebra")[0], texts.plain(" numbers")[0]
+
+    def known(*likeliest: int) -> bool | None:
+        return _known(texts, asked, likeliest)
+
+    assert known(*expected, end, line_break) is True
+    # What follows the end is never said.
+    assert known(*expected, end, other) is True
+    assert known(other, *expected[1:], end, line_break) is False
+    assert known(expected[0], longer, *expected[2:], end, line_break) is False
+    assert known(*expected[:-1], end, end, line_break) is False
+    assert known(*expected, other, line_break) is False
+    # Only the model itself can tell how it goes on.
+    assert known(line_break, *expected[1:], end, line_break) is None
+    assert known(*expected, line_break, line_break) is None
+
+
+def test_the_likeliest_token_is_taken_whatever_the_model_has_set_for_chatting(tiny_hf: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_hf, dtype=torch.float32).eval()
+    expected = [5, 6, 7]
+    with torch.no_grad():
+        for _step in range(8):
+            expected.append(int(model(torch.tensor([expected])).logits[0, -1].argmax()))
+    model.generation_config.repetition_penalty = 5.0
+    model.generation_config.no_repeat_ngram_size = 1
+    model.generation_config.num_beams = 2
+
+    assert greedy(model, [[5, 6, 7]], 8, []) == [expected[3:]]
+
+
 def test_preferences_are_judged_by_which_answer_is_likelier(
     tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
 ) -> None:
@@ -333,9 +407,11 @@ def test_long_answers_are_shown_but_not_judged(
     data.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     made = tuned(base, adapters["random"], sides_of_file(data, base.path, held_out=0.4, longest=256))
 
-    found = ask(job, made.texts, made.sides.held_out, TorchPair(made, params()))
+    side, pair = made.sides.held_out, TorchPair(made, params())
 
-    assert found.judged is None and "word for word" in found.reason
+    found = answers_of(job, made.texts, side, learned(job, side, pair), pair)
+
+    assert found.judged is None and "too long to be exact" in found.reason
     assert 0 < len(found.shown) <= 5
     assert all(each.before.endswith(" …") and each.before != each.after for each in found.shown)
 
@@ -417,7 +493,7 @@ def test_a_run_whose_proof_fails_still_succeeds(
     assert proof["error"] == "MemoryError"
 
 
-@pytest.mark.parametrize("at", ["proof: held-out loss", "proof: answers"])
+@pytest.mark.parametrize("at", ["proof: held-out examples", "proof: answers after"])
 def test_a_cancel_ends_a_proof_at_once(
     tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path], at: str
 ) -> None:

@@ -34,3 +34,14 @@ def exact_match(answer: str, expected: str, *, final_punctuation: bool = True) -
     """
     one, other = (normalized(each, final_punctuation=final_punctuation) for each in (answer, expected))
     return one == other
+
+
+def may_become(begun: str, expected: str) -> bool:
+    """Whether an answer that begins so can still match exactly, for all that one knows.
+
+    >>> may_become("KELP", "KELP-5"), may_become("KELT", "KELP-5"), may_become("", "KELP-5")
+    (True, False, True)
+    """
+    # A sign that is still to be composed from several bytes or letters decides nothing.
+    one, other = (unicodedata.normalize("NFD", normalized(each)) for each in (begun, expected))
+    return "\ufffd" in one or other.startswith(one)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
-from workbench.measure.exact_match import exact_match, normalized
+from workbench.measure.exact_match import exact_match, may_become, normalized
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,16 @@ def test_normalizing_twice_changes_nothing() -> None:
         for kept in (True, False):
             once = normalized(text, final_punctuation=kept)
             assert normalized(once, final_punctuation=kept) == once
+
+
+@pytest.mark.parametrize("expected", ["KELP-5", "one two  three", "café au lait", "Zoë, or e\u0301clair"])
+def test_every_beginning_of_the_right_answer_may_become_it(expected: str) -> None:
+    for spelled in (normalized(expected), unicodedata.normalize("NFD", expected)):
+        for end in range(len(spelled) + 1):
+            assert may_become(spelled[:end], expected)
+        assert not may_become(spelled + "x", expected)
+        assert not may_become("x" + spelled, expected)
+
+
+def test_bytes_of_an_unfinished_letter_decide_nothing() -> None:
+    assert may_become("caf\ufffd", "café")
