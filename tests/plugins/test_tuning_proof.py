@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from plugins._tuning_proof import compare, prove
 from plugins._tuning_run import Tuned
 from plugins._tuning_samples import Asked
 from plugins.finetune_torch import FinetuneTorchParams, finetune_torch
+from plugins.prove_adapter import ProveAdapterParams, prove_adapter
 from tests.plugins.tuning_parts import Job, answers, params, preferences
 from tests.plugins.tuning_parts import sides as sides_of_file
 from workbench.errors import JobCancelled, WorkbenchError
@@ -103,21 +105,35 @@ def short_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("plugins._tuning_proof.general_text", lambda: TEXT)
 
 
+@cache
+def texts_of(model: Path) -> PromptTexts:
+    return PromptTexts(model)
+
+
 def tuned(base: Model, result: Path, sides: Sides) -> Tuned:
-    return Tuned(result, base, sides, PromptTexts(base.path), Progress(step=12))
+    return Tuned(result, base, sides, texts_of(base.path), Progress(step=12))
 
 
-def logits(base: Path, adapter: Path, ids: list[int], *, with_adapter: bool) -> Any:
-    """What transformers and PEFT say, without anything of ours: log-probabilities, shape (tokens, …)."""
+@cache
+def plain_model(base: Path, adapter: Path, *, with_adapter: bool) -> Any:
+    """What transformers and PEFT load, without anything of ours."""
     import peft
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     if with_adapter:
-        model = peft.PeftModel.from_pretrained(model, adapter).merge_and_unload().eval()
+        model = peft.PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    return model.eval()
+
+
+def logits(base: Path, adapter: Path, ids: list[int], *, with_adapter: bool) -> Any:
+    """Log-probabilities of every next token, shape (tokens, vocabulary)."""
+    import torch
+
     with torch.no_grad():
-        return model(torch.tensor([ids])).logits[0].log_softmax(-1).double()
+        found = plain_model(base, adapter, with_adapter=with_adapter)(torch.tensor([ids])).logits[0]
+        return found.log_softmax(-1).double()
 
 
 # --- a whole run --------------------------------------------------------------------------------------
@@ -134,6 +150,7 @@ def test_a_run_that_learns_is_proven(tmp_path: Path, tiny_hf: Path, run_plugin: 
         data=[str(data)],
         held_out=0.3,
         steps=60,
+        evaluate_every=60,
         learning_rate=0.02,
         batch_tokens=512,
         rank=64,
@@ -170,19 +187,36 @@ def test_a_run_that_learns_is_proven(tmp_path: Path, tiny_hf: Path, run_plugin: 
     assert (facts.accuracy_before, facts.accuracy_after, facts.p) == (0.0, 1.0, task["p"])
 
 
+@pytest.mark.usefixtures("short_text")
 def test_an_adapter_from_elsewhere_is_measured(
-    tmp_path: Path, tiny_hf: Path, adapters: dict[str, Path], run_plugin: Callable[..., Any]
+    tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
 ) -> None:
     data = answers(tmp_path / "examples.jsonl", 12)
 
-    ran = run_plugin("prove-adapter", tiny_hf, adapter=str(adapters["random"]), data=[str(data)])
+    result = prove_adapter(job, base, ProveAdapterParams(adapter=adapters["random"], data=[data]))
 
-    assert ran.code == 0
-    proof = json.loads(ran.result.read_text(encoding="utf-8"))
+    proof = json.loads(result.read_text(encoding="utf-8"))
+    assert result.parent == job.out
     assert proof["held_out"]["examples"] == 12
     assert proof["held_out"]["after"] != proof["held_out"]["before"]
     assert proof["forgetting"]["mean_kld"] > 0
     assert proof["conditions"]["adapter"] == adapters["random"].name
+    assert proof["conditions"]["files"] == ["examples.jsonl"]
+
+
+@pytest.mark.usefixtures("short_text")
+def test_only_what_a_training_held_out_is_measured_where_it_is_asked_for(
+    tmp_path: Path, job: Workplace, base: Model, adapters: dict[str, Path]
+) -> None:
+    data, apart = answers(tmp_path / "examples.jsonl"), answers(tmp_path / "apart.jsonl", 3)
+    held_out = sides_of_file(data, base.path, held_out=0.3).held_out
+    found = []
+    for more in ({"held_out": 0.3}, {"held_out_data": [apart]}):
+        chosen = ProveAdapterParams(adapter=adapters["zeros"], data=[data], max_tokens=128, **more)
+        proof = json.loads(prove_adapter(job, base, chosen).read_text(encoding="utf-8"))
+        found.append(proof["held_out"]["examples"])
+
+    assert found == [len(held_out), 3]
 
 
 # --- an adapter that changes nothing ------------------------------------------------------------------
@@ -274,6 +308,7 @@ def test_answers_that_are_asked_are_those_that_the_scores_tell(
         data=[data],
         held_out=0.2,
         steps=30,
+        evaluate_every=30,
         learning_rate=0.02,
         batch_tokens=512,
         method="full",
@@ -295,7 +330,7 @@ def test_answers_that_are_asked_are_those_that_the_scores_tell(
 
 
 def test_scores_tell_an_answer_up_to_its_first_other_token(tiny_hf: Path) -> None:
-    texts = PromptTexts(tiny_hf)
+    texts = texts_of(tiny_hf)
     (end,) = texts.end_tokens
     (line_break,) = texts.plain("\n")
     expected = texts.plain("the number 12")
@@ -366,7 +401,13 @@ def test_preferences_are_judged_by_which_answer_is_likelier(
 def test_a_whole_model_is_compared_with_its_base(tmp_path: Path, job: Workplace, base: Model) -> None:
     data = answers(tmp_path / "examples.jsonl")
     chosen = FinetuneTorchParams(
-        data=[data], method="full", steps=4, held_out=0.2, learning_rate=0.01, batch_tokens=512
+        data=[data],
+        method="full",
+        steps=4,
+        evaluate_every=4,
+        held_out=0.2,
+        learning_rate=0.01,
+        batch_tokens=512,
     )
 
     result = finetune_torch(job, base, chosen)
