@@ -24,7 +24,7 @@ class Home:
 
     def create(self) -> Home:
         """Make the folders that every part relies on; return self."""
-        for folder in (self.root, self.jobs, self.models, self.plugins, self.cache):
+        for folder in (self.root, self.jobs, self.models, self.plugins, self.proofs, self.cache):
             folder.mkdir(parents=True, exist_ok=True)
         return self
 
@@ -50,6 +50,11 @@ class Home:
     def plugins(self) -> Path:
         """Single-file plugins of the person's own."""
         return self.root / "plugins"
+
+    @property
+    def proofs(self) -> Path:
+        """The proof cards of models, one file each."""
+        return self.root / "proofs"
 
     @property
     def cache(self) -> Path:
