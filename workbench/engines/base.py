@@ -8,7 +8,7 @@ speculation). One that brings a batch loop of its own is an `Engine` directly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -121,8 +121,11 @@ class Engine(Protocol):
     def waiting(self) -> int:
         """Requests in the queue."""
 
-    def logits(self, tokens: Sequence[int]) -> Logits:
-        """Logits at all positions, shape (len(tokens), vocabulary). No request may be under way."""
+    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
+        """Logits at the positions from `since` on, shape (len(tokens) - since, vocabulary).
+
+        The output layer is computed for these alone. No request may be under way.
+        """
 
     def embed(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
         """One unit vector a text, shape (len(texts), width), and the tokens of all together.
@@ -144,6 +147,17 @@ class Chunk(Struct, frozen=True):
     row: int
     tokens: Sequence[int]
     wanted: int
+
+
+def chunks_of(tokens: Sequence[int], size: int, since: int) -> Iterator[Chunk]:
+    """A sequence in pieces for row 0, with logits wanted from position `since` on.
+
+    >>> [(len(each.tokens), each.wanted) for each in chunks_of(range(10), 4, 6)]
+    [(4, 0), (4, 2), (2, 2)]
+    """
+    for begin in range(0, len(tokens), size):
+        piece = tokens[begin : begin + size]
+        yield Chunk(0, piece, min(len(piece), max(0, begin + len(piece) - since)))
 
 
 class Rows(Protocol):
@@ -184,8 +198,8 @@ class Rows(Protocol):
     def load(self, row: int, path: Path) -> list[int] | None:
         """Fill a row from a file, and return its tokens; None where the file does not fit this model."""
 
-    def logits(self, tokens: Sequence[int]) -> Logits:
-        """Logits at all positions, shape (len(tokens), vocabulary); every row is forgotten."""
+    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
+        """Logits from `since` on, shape (len(tokens) - since, vocabulary); every row is forgotten."""
 
     def embed(self, tokens: Sequence[int]) -> NDArray[np.float32]:
         """The mean-pooled vector of one sequence, shape (width,)."""

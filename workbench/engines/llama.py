@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from workbench.engines.base import Capabilities, Chunk, Logits
+from workbench.engines.base import Capabilities, Chunk, Logits, chunks_of
 from workbench.engines.errors import EngineError
 from workbench.engines.llama_batch import LlamaBatch
 from workbench.engines.llama_library import LlamaLibrary
@@ -212,14 +212,15 @@ class LlamaRows:
         self._lengths[row] = count.value
         return list(room[: count.value])
 
-    def logits(self, tokens: Sequence[int]) -> Logits:
+    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
         self._forget_all()
-        parts = []
-        for begin in range(0, len(tokens), CHUNK):
-            piece = tokens[begin : begin + CHUNK]
-            parts.append(self.forward([Chunk(0, piece, len(piece))], ())[0].copy())
+        found = np.empty((len(tokens) - since, self._vocabulary), dtype=np.float32)
+        at = 0
+        for each in chunks_of(tokens, CHUNK, since):
+            found[at : at + each.wanted] = self.forward([each], ())[0]
+            at += each.wanted
         self.truncate(0, 0)
-        return np.concatenate(parts)
+        return found
 
     def embed(self, tokens: Sequence[int]) -> NDArray[np.float32]:
         api = self._api

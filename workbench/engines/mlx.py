@@ -172,9 +172,9 @@ class MlxEngine:
                 return self._ended(uid)
         return []
 
-    def logits(self, tokens: Sequence[int]) -> Logits:
+    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
         self._idle()
-        return self._loaded.logits(tokens)
+        return self._loaded.logits(tokens, since)
 
     def embed(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
         self._idle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -86,16 +87,20 @@ class MlxModel:
             self._adapter.apply(adapters[0].scale if adapters else None)
         self._applied = adapters
 
-    def logits(self, tokens: Sequence[int]) -> Logits:
-        """Logits at all positions, shape (len(tokens), vocabulary)."""
+    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
+        """Logits from position `since` on, shape (len(tokens) - since, vocabulary)."""
         from mlx_lm.models.cache import make_prompt_cache
 
         mx = self.mx
         cache = make_prompt_cache(self.model)
         parts = []
-        for begin in range(0, len(tokens), CHUNK):
-            piece = mx.array(list(tokens[begin : begin + CHUNK]))[None]
-            parts.append(as_numpy(mx, self.model(piece, cache=cache)[0]))
+        for begin, end in itertools.pairwise(_cuts(len(tokens), since)):
+            found = self.model(mx.array(list(tokens[begin:end]))[None], cache=cache)[0]
+            if begin < since:
+                # MLX computes what is asked for: the cache needs no output layer.
+                mx.eval([layer.state for layer in cache])
+            else:
+                parts.append(as_numpy(mx, found))
         return np.concatenate(parts)
 
     def embed(self, tokens: Sequence[int]) -> NDArray[np.float32]:
@@ -115,6 +120,11 @@ class MlxModel:
         """The process, and what MLX holds on a device of its own."""
         on_device = int(self.mx.get_active_memory()) if self.mx.metal.is_available() else 0
         return max(int(psutil.Process().memory_info().rss), on_device)
+
+
+def _cuts(count: int, since: int) -> list[int]:
+    """Where a sequence is cut into pieces of `CHUNK` at most, one of the cuts at `since`."""
+    return sorted({*range(0, since, CHUNK), *range(since, count, CHUNK), count})
 
 
 def as_numpy(mx: Any, array: Any) -> NDArray[np.float32]:

@@ -112,9 +112,9 @@ class MlxRows:
         self._cache, self._length = cache, len(tokens)
         return tokens
 
-    def logits(self, tokens: Sequence[int]) -> Logits:
+    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
         self._loaded.apply(())
-        return self._loaded.logits(tokens)
+        return self._loaded.logits(tokens, since)
 
     def embed(self, tokens: Sequence[int]) -> NDArray[np.float32]:
         self._loaded.apply(())

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from workbench.engines.base import Capabilities, Chunk, Logits
+from workbench.engines.base import Capabilities, Chunk, Logits, chunks_of
 from workbench.engines.hf_tokenizer import HfTokenizer
 from workbench.engines.request import AdapterUse, LoadOptions
 from workbench.engines.torch_adapters import TorchAdapters
@@ -134,14 +134,11 @@ class TorchRows:
         self._cache.fill(row, tensors, len(tokens), self._device)
         return tokens
 
-    def logits(self, tokens: Sequence[int]) -> Logits:
-        parts = []
+    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
         self.truncate(0, 0)
-        for begin in range(0, len(tokens), CHUNK):
-            piece = tokens[begin : begin + CHUNK]
-            parts.append(self.forward([Chunk(0, piece, len(piece))], ())[0].copy())
+        parts = [self.forward([each], ())[0] for each in chunks_of(tokens, CHUNK, since)]
         self.truncate(0, 0)
-        return np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def embed(self, tokens: Sequence[int]) -> NDArray[np.float32]:
         torch = self._torch

@@ -49,6 +49,18 @@ def test_logits_at_all_positions_agree_with_greedy_choice(opened, tiny_gguf: Pat
     assert np.isfinite(logits).all()
 
 
+@pytest.mark.parametrize("since", [0, 255, 512, 600, 699])
+def test_logits_of_the_end_are_those_of_the_whole(opened, tiny_gguf: Path, since: int) -> None:
+    run = opened(tiny_gguf, parallel=1, context=1024)
+    prompt = prompt_of(5, 700)
+    whole = run.engine.logits(prompt)
+
+    found = run.engine.logits(prompt, since)
+
+    assert found.shape == (700 - since, run.engine.tokenizer.vocabulary)
+    assert np.abs(found - whole[since:]).max() < 1e-4 * np.abs(whole).max()
+
+
 def test_prompt_is_reused_and_gives_the_same_answer(opened, tiny_gguf: Path) -> None:
     run = opened(tiny_gguf, parallel=2)
     prompt = prompt_of(4, 100)

@@ -53,6 +53,18 @@ def test_logits_lead_to_the_same_token(opened, tiny_hf: Path) -> None:
     assert int(logits[-1].argmax()) == first
 
 
+@pytest.mark.parametrize("since", [255, 600])
+def test_logits_of_the_end_are_those_of_the_whole(opened, exact_hf: Path, since: int) -> None:
+    run = opened(exact_hf, "hf", engine="mlx", parallel=1, context=1024)
+    prompt = prompt_of(5, 700)
+    whole = run.engine.logits(prompt)
+
+    found = run.engine.logits(prompt, since)
+
+    assert found.shape == (700 - since, run.engine.tokenizer.vocabulary)
+    assert np.abs(found - whole[since:]).max() < 1e-4 * np.abs(whole).max()
+
+
 def test_prompt_is_reused_and_gives_the_same_answer(opened, tiny_hf: Path) -> None:
     run = opened(tiny_hf, "hf", engine="mlx", parallel=1)
     first = run.answer("first", prompt_of(3, 100))

@@ -53,6 +53,18 @@ def test_logits_are_those_of_transformers(opened, tiny_hf: Path) -> None:
     assert np.abs(found - expected).max() < 2e-2 * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("since", [255, 512, 600])
+def test_logits_of_the_end_are_those_of_the_whole(opened, tiny_hf: Path, since: int) -> None:
+    run = opened(tiny_hf, "hf", parallel=1, context=1024)
+    prompt = prompt_of(5, 700)
+    whole = run.engine.logits(prompt)
+
+    found = run.engine.logits(prompt, since)
+
+    assert found.shape == (700 - since, run.engine.tokenizer.vocabulary)
+    assert np.abs(found - whole[since:]).max() < 2e-2 * np.abs(whole).max()
+
+
 def test_rows_join_and_leave_without_changing_each_other(opened, exact_hf: Path) -> None:
     alone = opened(exact_hf, "hf", parallel=1)
     expected = {str(n): alone.answer(str(n), prompt_of(n, 5 + 7 * n), max_tokens=6 + 5 * n) for n in range(5)}
