@@ -13,6 +13,7 @@ from workbench.jobs.runner import Runner
 from workbench.library.hash_queue import HashQueue
 from workbench.library.library import Library
 from workbench.library.load_history import LoadHistory
+from workbench.measure.proofs import Proofs
 from workbench.settings import Settings
 from workbench.store.database import Store
 
@@ -30,6 +31,7 @@ class Session:
     catalogue: Catalogue
     hashes: HashQueue
     loads: LoadHistory
+    proofs: Proofs
 
     @classmethod
     def open(cls, home: Home, *, supervise: bool) -> Session:
@@ -67,6 +69,7 @@ class Session:
             catalogue=Catalogue(home),
             hashes=HashQueue(library),
             loads=LoadHistory(store),
+            proofs=Proofs(home.proofs),
         )
 
     def close(self) -> None:
