@@ -98,7 +98,7 @@ class JobBoard:
             raise DiskFullError(self._home.jobs) from error
         try:
             with guarded(self._store, lock=True) as session:
-                row = new_row(job_id, spec, position=_last_position(session))
+                row = new_row(job_id, spec, position=last_position(session))
                 session.add(row)
                 session.flush()
                 return record_of(row, self._home)
@@ -181,7 +181,7 @@ class JobBoard:
             _forget_checkpoints(self._home.jobs / row.id)
             row.attempts = 0
             self._enter(row, "queued")
-            row.position = _last_position(session)
+            row.position = last_position(session)
             return record_of(row, self._home)
 
     def move(self, id: str, before: str | None) -> JobRecord:
@@ -306,7 +306,8 @@ def new_row(job_id: str, spec: JobSpec, *, position: float) -> JobRow:
     )
 
 
-def _last_position(session: Session) -> float:
+def last_position(session: Session) -> float:
+    """The place behind every job that waits."""
     return float(session.scalar(select(func.coalesce(func.max(JobRow.position), 0.0))) or 0.0) + 1.0
 
 

@@ -80,6 +80,33 @@ def make_spec(
     )
 
 
+def make_follow_up(entry: OperationEntry, before: JobSpec, values: Mapping[str, Any]) -> JobSpec:
+    """The job that applies an operation to what another job will make, for its `then`.
+
+    What the result is nobody knows yet, so conditions on it are the worker's to judge.
+
+    Raises:
+        ParameterError: A value is wrong.
+    """
+    checked = validate(entry.fields, values)
+    label = entry.result_label(checked)
+    return JobSpec(
+        operation=entry.name,
+        plugin=entry.plugin,
+        title=f"{entry.title} ({label}): {before.output_name}",
+        params=checked,
+        seed=before.seed,
+        needs=entry.needs,
+        output_name=file_name(f"{before.output_name}-{label}"),
+        output_format=entry.output,
+        resumable=entry.resumable,
+        restarts=entry.restarts,
+        backend=entry.backend,
+        tenfold_version=__version__,
+        api_version=entry.api_version,
+    )
+
+
 def file_name(text: str) -> str:
     """A name that every file system takes: letters, digits and `._-+ ` stay, the rest becomes a dash."""
     kept = "".join(sign if sign.isalnum() or sign in "._-+ " else "-" for sign in text)

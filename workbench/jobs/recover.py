@@ -87,4 +87,4 @@ def _recover(session: Session, job_id: str, folder: Path, library: Library) -> N
     session.flush()
     artifact = next((each for each in reversed(events) if isinstance(each, Artifact)), None)
     if row.state == "done" and artifact is not None and artifact.role == "model":
-        row.result_model_id = register(session, library, row, folder, artifact)
+        row.result_model_id = register(session, library, row, folder, artifact).id

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 from sqlalchemy import func, select
@@ -19,7 +20,7 @@ from workbench.jobs.endings import Ending, death, start_failure
 from workbench.jobs.events import Artifact, Error, Event, EventLog, JobState, Progress, State, now
 from workbench.jobs.records import JobRecord, record_of, record_of_columns, select_records
 from workbench.jobs.recover import last_event, recover_rows
-from workbench.jobs.results import register
+from workbench.jobs.results import keep_proof, queue_what_follows, register
 from workbench.jobs.slots import Held, Start, Waiting, may_start
 from workbench.jobs.spec import JobSpec
 from workbench.jobs.stop_requests import request_path
@@ -185,8 +186,21 @@ class Runner:
         if ending.error is not None:
             row.error_kind, row.error_message = ending.error.error, ending.error.message
             row.error_remedy, row.error_details = ending.error.remedy, ending.error.details
-        if ending.state == "done" and ending.artifact is not None and ending.artifact.role == "model":
-            row.result_model_id = register(session, self._library, row, watch.folder, ending.artifact)
+        if ending.state == "done" and ending.artifact is not None:
+            self._take_in(session, row, ending.artifact, watch.folder)
+
+    def _take_in(self, session: Session, row: JobRow, artifact: Artifact, folder: Path) -> None:
+        """What was made enters the home in the transaction that makes its job done."""
+        if artifact.role == "file":
+            keep_proof(self._home, folder, artifact)
+            return
+        made = register(session, self._library, row, folder, artifact)
+        row.result_model_id = made.id
+        try:
+            queue_what_follows(session, self._home, row, made)
+        except OSError as error:
+            # The result is whole and stays; only what was to follow on it has no room.
+            row.reason = f"What was to follow could not be queued: {error.strerror or error}."
 
     def _write_events(self, watch: Watch, ending: Ending) -> None:
         """Say in the job's own events what its worker could not say any more."""

@@ -52,6 +52,8 @@ class JobSpec(BaseModel):
         backend: The extra that the worker needs; for the script's requirements.
         tenfold_version: The version that wrote it.
         api_version: The plugin surface it was made for.
+        then: Jobs on this one's result, put into the queue in the moment it is in the library; their own
+            `model` is filled in then.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -71,3 +73,4 @@ class JobSpec(BaseModel):
     backend: str = ""
     tenfold_version: str = ""
     api_version: str = API_VERSION
+    then: tuple[JobSpec, ...] = ()

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from workbench.errors import HomeInUseError, UsageError
+from workbench.jobs.build import make_follow_up
 from workbench.jobs.events import Artifact, EventTail, Log, Metric, Progress, State
 from workbench.jobs.folder import last_log_lines
 from workbench.jobs.runner import Runner
@@ -386,3 +387,22 @@ def test_closed_runner_frees_the_home(bench: Bench) -> None:
 
     again.close()
     bench.runner = bench.new_runner()
+
+
+def test_a_job_on_a_jobs_result_is_queued_in_the_moment_it_is_there(bench: Bench) -> None:
+    first = bench.spec()
+    second = make_follow_up(bench.entry, first, {"steps": 2})
+    job = bench.finish(bench.board.submit(first.model_copy(update={"then": (second,)})))
+
+    followed = bench.finish(next(each for each in bench.board.list() if each.id != job.id))
+    made = bench.library.get(followed.result_model_id or "")
+    assert made.parent_id == job.result_model_id
+
+
+def test_nothing_follows_on_a_job_that_failed(bench: Bench) -> None:
+    first = bench.spec(ending="raise")
+    second = make_follow_up(bench.entry, first, {"steps": 2})
+    job = bench.finish(bench.board.submit(first.model_copy(update={"then": (second,)})))
+
+    assert job.state == "failed"
+    assert [each.id for each in bench.board.list()] == [job.id]

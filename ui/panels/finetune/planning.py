@@ -49,7 +49,7 @@ class Situation:
 
 def trains(entry: OperationEntry) -> bool:
     """Whether an operation is one that the Fine-tune page starts."""
-    return {spec.name for spec in entry.fields} >= _TRAINS
+    return entry.output is not None and {spec.name for spec in entry.fields} >= _TRAINS
 
 
 def usable(
