@@ -58,6 +58,7 @@ from workbench.measure.questions import Question
 from workbench.measure.verdict import forgotten, verdict
 from workbench.model import Model, ModelFacts, ModelFormat, TensorGroup
 from workbench.params import Choice, FieldSpec, Param, Params, Search, fields_of
+from workbench.tuning.selection import Selection, is_target, read_selection
 
 #: The version of this surface: the first number changes when a plugin must be changed.
 API_VERSION = "1.0"
@@ -111,6 +112,7 @@ __all__ = [
     "Request",
     "Sampling",
     "Search",
+    "Selection",
     "Side",
     "SideChoices",
     "Sides",
@@ -127,12 +129,14 @@ __all__ = [
     "forgotten",
     "general_items",
     "general_text",
+    "is_target",
     "may_become",
     "open_engine",
     "open_sides",
     "operation",
     "paired",
     "peak_resident_bytes",
+    "read_selection",
     "setting",
     "side_of",
     "token_set",

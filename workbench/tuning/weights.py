@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
+from workbench.errors import ParameterError
 from workbench.model import ModelFacts
 from workbench.tuning.choices import TuningChoices
-
-_RANGE = re.compile(r"^\s*(\d+)\s*(?:-\s*(\d+)\s*)?$")
+from workbench.tuning.selection import Selection, is_target, read_selection
 
 
 class Shape(Struct, frozen=True, kw_only=True):
@@ -166,8 +164,9 @@ def _by_role(facts: ModelFacts) -> Counter[str]:
 
 
 def _whole(facts: ModelFacts, choices: TuningChoices) -> Trained:
-    found = [each for each in weights_of(facts) if _is_chosen(each, choices)]
-    if choices.only == "everything" and not choices.layers.strip() and not choices.freeze:
+    chosen = _chosen(choices)
+    found = [each for each in weights_of(facts) if chosen(each.name)]
+    if not chosen.is_partial:
         count = facts.parameters or sum(each.parameters for each in found)
     else:
         count = sum(each.parameters for each in found)
@@ -185,33 +184,13 @@ def _kept_blocks(facts: ModelFacts, found: list[Weight]) -> int:
 
 
 def _is_adapted(weight: Weight, choices: TuningChoices) -> bool:
-    targets = [each.strip() for each in choices.targets if each.strip()] or ["all-linear"]
-    module = weight.name.removesuffix(".weight")
-    named = "all-linear" in targets or any(f".{module}".endswith(f".{each}") for each in targets)
-    return named and _in_range(weight, choices.layers) and not _is_frozen(weight, choices.freeze)
+    return is_target(weight.name.removesuffix(".weight"), choices.targets) and _chosen(choices)(weight.name)
 
 
-def _is_chosen(weight: Weight, choices: TuningChoices) -> bool:
-    wanted = {
-        "everything": True,
-        "embeddings": weight.role == "embedding",
-        "norms": weight.role == "norm",
-        "embeddings-and-norms": weight.role in ("embedding", "norm"),
-    }[choices.only]
-    return wanted and _in_range(weight, choices.layers) and not _is_frozen(weight, choices.freeze)
-
-
-def _in_range(weight: Weight, layers: str) -> bool:
-    found = _RANGE.match(layers)
-    if found is None:
-        return True
-    first = int(found[1])
-    return weight.block is not None and first <= weight.block <= int(found[2] or first)
-
-
-def _is_frozen(weight: Weight, patterns: tuple[str, ...]) -> bool:
-    """A pattern without a sign for anything is looked for anywhere in the name."""
-    return any(
-        fnmatchcase(weight.name, each if any(sign in each for sign in "*?[") else f"*{each}*")
-        for each in patterns
-    )
+def _chosen(choices: TuningChoices) -> Selection:
+    """What the settings choose; a range of blocks that is being typed and is none yet means all."""
+    only = choices.only if choices.method == "full" else "everything"
+    try:
+        return read_selection(choices.layers, choices.freeze, only)
+    except ParameterError:
+        return read_selection("", choices.freeze, only)
