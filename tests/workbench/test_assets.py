@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from workbench.assets import GENERAL_ITEMS, GENERAL_TEXT, SAMPLE_DATASET, SAMPLE_TEST
+from workbench.assets import (
+    EVALUATION_ITEMS,
+    EVALUATION_TEXT,
+    GENERAL_ITEMS,
+    GENERAL_TEXT,
+    SAMPLE_DATASET,
+    SAMPLE_TEST,
+)
 from workbench.data.report import report
 from workbench.data.sides import SideChoices, sides_of
 from workbench.data.tokenizing import Recipe
@@ -26,13 +33,16 @@ def _words(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
 
 
-@pytest.mark.parametrize("path", [SAMPLE_DATASET, SAMPLE_TEST, GENERAL_ITEMS, GENERAL_TEXT])
+@pytest.mark.parametrize(
+    "path",
+    [SAMPLE_DATASET, SAMPLE_TEST, GENERAL_ITEMS, GENERAL_TEXT, EVALUATION_ITEMS, EVALUATION_TEXT],
+)
 def test_files_are_plain_utf8_with_unix_lines(path: Path) -> None:
     text = path.read_bytes().decode("utf-8")
 
     assert text.endswith("\n")
     assert not text.startswith("\ufeff")
-    assert all(each.isprintable() or each == "\n" for each in text)
+    assert all(each.isprintable() or each in "\n\t" for each in text)
     assert all(line == line.rstrip() for line in text.splitlines())
 
 
@@ -104,20 +114,46 @@ def test_no_two_messages_begin_alike_often() -> None:
     assert beginnings.most_common(1)[0][1] <= 2
 
 
-def test_general_items_have_one_answer_among_four_in_no_fixed_place() -> None:
-    items = _rows(GENERAL_ITEMS)
+@pytest.mark.parametrize(("path", "count"), [(GENERAL_ITEMS, 40), (EVALUATION_ITEMS, 120)])
+def test_items_have_one_answer_among_four_in_no_fixed_place(path: Path, count: int) -> None:
+    items = _rows(path)
 
-    assert len(items) == len({item["prompt"] for item in items}) == 40
+    assert len(items) == len({item["prompt"] for item in items}) == count
     assert all(set(item) == {"prompt", "choices", "answer"} for item in items)
     assert all(len(set(item["choices"])) == 4 for item in items)
-    assert Counter(item["answer"] for item in items) == dict.fromkeys(range(4), 10)
+    assert Counter(item["answer"] for item in items) == dict.fromkeys(range(4), count // 4)
 
 
-def test_general_text_is_long_enough_and_repeats_nothing() -> None:
-    text = GENERAL_TEXT.read_text(encoding="utf-8")
+def test_no_item_is_in_both_sets() -> None:
+    general = {item["prompt"] for item in _rows(GENERAL_ITEMS)}
+
+    assert not general & {item["prompt"] for item in _rows(EVALUATION_ITEMS)}
+
+
+@pytest.mark.parametrize(
+    ("path", "least", "most"), [(GENERAL_TEXT, 11_000, 13_000), (EVALUATION_TEXT, 58_000, 64_000)]
+)
+def test_texts_are_long_enough_and_repeat_nothing(path: Path, least: int, most: int) -> None:
+    text = path.read_text(encoding="utf-8")
     paragraphs = [each for each in text.split("\n\n") if each.strip()]
     runs = Counter(tuple(_words(text)[at : at + 8]) for at in range(len(_words(text)) - 7))
 
-    assert 11_000 <= len(text.encode()) <= 13_000
+    assert least <= len(text.encode()) <= most
     assert len(set(paragraphs)) == len(paragraphs)
     assert runs.most_common(1)[0][1] == 1
+
+
+def test_any_few_windows_of_the_evaluation_text_meet_several_kinds() -> None:
+    sections = EVALUATION_TEXT.read_text(encoding="utf-8")
+    width = 6000  # characters: about four windows of 512 tokens
+    signs = {
+        "German": re.compile(r"\b(und|nicht|der)\b"),
+        "code": re.compile(r"[;{}]$|^(def|class|    \w+\()|: \[", re.MULTILINE),
+        "dialogue": re.compile(r"[\"»“”—]\s*(said|asked|disse|dijo|\w)"),
+        "figures": re.compile(r"\d+[.,]\d"),
+        "beyond Latin": re.compile(r"[\u0400-\u04ff\u0600-\u06ff\u0900-\u097f\u3040-\u9fff\uac00-\ud7af]{2}"),
+    }
+
+    for begin in range(0, len(sections) - width + 1, width // 2):
+        part = sections[begin : begin + width]
+        assert sum(sign.search(part) is not None for sign in signs.values()) >= 3

@@ -15,3 +15,8 @@ SAMPLE_TEST: Final = _FOLDER / "desk-codes-test.jsonl"
 GENERAL_ITEMS: Final = _FOLDER / "general-items.jsonl"
 #: Text of several kinds that no training here shows a model, to see how far a training moved it.
 GENERAL_TEXT: Final = _FOLDER / "general-text.txt"
+#: 60 kB of prose, dialogue, mathematics, code, tables and letters in thirteen languages, on which it is measured
+#: how far two models are apart.
+EVALUATION_TEXT: Final = _FOLDER / "evaluation-text.txt"
+#: 120 questions with four choices, on which two models are compared.
+EVALUATION_ITEMS: Final = _FOLDER / "evaluation-items.jsonl"
