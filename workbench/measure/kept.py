@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -46,7 +47,8 @@ class Kept:
             draft.write_bytes(msgspec.json.encode(value))
             os.replace(draft, path)  # noqa: PTH105 - the one atomic step, named as such
         except OSError:
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
 
     def _path(self, kind: str, basis: dict[str, Any]) -> Path:
         text = msgspec.json.encode([_MEANING, kind, basis], order="sorted")
