@@ -7,10 +7,14 @@ files, about 8 rows an update:
 - `trainer`: Trainer with its defaults: random order, padded to the longest of a batch, tokenized as it goes.
 - `trainer, by length`: the same with `train_sampling_strategy="group_by_length"`, its best own setting here.
 - `ours`: the loop of `finetune-torch` with buckets, and packed.
-- `bare`: our backend's updates alone, without events, samples and checks: what the workbench adds to it.
+- `bare`: our backend's updates alone, without events, samples and checks.
 
 Printed are real tokens a second (padding does not count), each as the median of its turns, and with `--loss`
 the held-out loss after the same number of real tokens for three seeds (about 15 minutes).
+
+What the workbench adds to its bare loop is less than two runs of one loop differ by on a shared machine. So it
+is counted within each run: the seconds that the loop's thread spent outside the backend, and the processor time
+of the sampler's thread.
 """
 
 from __future__ import annotations
@@ -23,12 +27,14 @@ import shutil
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -86,11 +92,12 @@ def speeds(model: Path, sides: Sides, folder: Path, turns: int) -> None:
     ways: dict[str, Callable[[int], tuple[int, float]]] = {
         "trainer": lambda turn: trainer(model, sides, folder, turn, STEPS)[:2],
         "trainer, by length": lambda turn: trainer(model, sides, folder, turn, STEPS, by_length=True)[:2],
-        "ours, buckets": lambda turn: ours(model, sides, folder, turn, STEPS)[:2],
+        "ours, buckets": lambda turn: ours(model, sides, folder, turn, STEPS, added=added)[:2],
         "ours, packed": lambda turn: ours(model, sides, folder, turn, STEPS, "packed")[:2],
         "bare": lambda turn: bare(model, sides, folder, turn),
     }
     found: dict[str, list[float]] = {name: [] for name in ways}
+    added: list[tuple[float, float]] = []
     for turn in range(turns):
         for name, way in ways.items():
             tokens, seconds = way(turn)
@@ -100,8 +107,8 @@ def speeds(model: Path, sides: Sides, folder: Path, turns: int) -> None:
     for name, each in found.items():
         middle = statistics.median(each)
         print(f"{name:22}{middle:10.1f}{min(each):9.1f}–{max(each):<6.1f}{middle / base:11.2f}", flush=True)
-    pairs = [mine / plain for mine, plain in zip(found["ours, buckets"], found["bare"], strict=True)]
-    print(f"workbench over its bare loop: {1 - statistics.median(pairs):+.1%}")
+    outside, sampling = (statistics.median(each) for each in zip(*added, strict=True))
+    print(f"added by the workbench: {outside:.2%} in the loop, {sampling:.2%} of a core by the sampler")
 
 
 def losses(model: Path, sides: Sides, folder: Path) -> None:
@@ -147,19 +154,61 @@ def fresh(model: Path, seed: int) -> tuple[Any, FinetuneParams]:
 
 
 def ours(
-    model: Path, sides: Sides, folder: Path, seed: int, steps: int, batching: Batching = "buckets"
+    model: Path,
+    sides: Sides,
+    folder: Path,
+    seed: int,
+    steps: int,
+    batching: Batching = "buckets",
+    added: list[tuple[float, float]] | None = None,
 ) -> tuple[int, float, float]:
-    """Real tokens, seconds, and the held-out loss at the end, of the workbench's loop with its events."""
+    """Real tokens, seconds, and the held-out loss at the end, of the workbench's loop with its events.
+
+    Args:
+        added: Gets the share of time outside the backend, and the sampler's share of a core.
+    """
     tuned, params = fresh(model, seed)
     backend = TorchBackend(tuned, params, model, (2,), folder)
     job, sampler = context(folder, seed)
     nothing = Sides(train=sides.train, held_out=empty(sides), refusals=(), lines=())
-    run = Tuning(job, backend, nothing, settings(sides, steps, seed, batching), Quiet())
+    timed = Timed(backend)
+    run = Tuning(job, timed, nothing, settings(sides, steps, seed, batching), Quiet())  # type: ignore[arg-type]
     with sampler:
         began = time.perf_counter()
         at = run.run()
         seconds = time.perf_counter() - began
+        if added is not None:
+            added.append((1 - timed.seconds / seconds, _sampler_seconds() / seconds))
     return at.tokens, seconds, held_out_loss(tuned, sides)
+
+
+class Timed:
+    """A backend whose calls are timed."""
+
+    def __init__(self, backend: TorchBackend) -> None:
+        self._backend = backend
+        self.seconds = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._backend, name)
+        if not callable(found):
+            return found
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return found(*arguments, **named)
+            finally:
+                self.seconds += time.perf_counter() - began
+
+        return call
+
+
+def _sampler_seconds() -> float:
+    """Processor time of the sampler's thread so far; 0 where the system does not tell."""
+    number = next((each.native_id for each in threading.enumerate() if each.name == "sampler"), None)
+    own = next((each for each in psutil.Process().threads() if each.id == number), None)
+    return own.user_time + own.system_time if own is not None else 0.0
 
 
 def bare(model: Path, sides: Sides, folder: Path, seed: int) -> tuple[int, float]:
