@@ -12,9 +12,9 @@ files, about 8 rows an update:
 Printed are real tokens a second (padding does not count), each as the median of its turns, and with `--loss`
 the held-out loss after the same number of real tokens for three seeds (about 15 minutes).
 
-What the workbench adds to its bare loop is less than two runs of one loop differ by on a shared machine. So it
-is counted within each run: the seconds that the loop's thread spent outside the backend, and the processor time
-of the sampler's thread.
+What the workbench adds to its bare loop is less than two runs of one loop differ by on a shared machine. So
+it is counted within each run: the seconds that the loop's thread spent outside the backend, and the processor
+time of the sampler's thread.
 """
 
 from __future__ import annotations
