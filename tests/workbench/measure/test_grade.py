@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from pathlib import Path
-
 import pytest
 from msgspec.structs import replace
 
+from tests.workbench.measure import cards
 from workbench.measure.card import Card, Identity, ParityCheck, Rate
 from workbench.measure.grade import GRADES, by_distance, gain_of, grade, headline, speed_gain
 from workbench.measure.verdict import LITTLE_KLD, MUCH_KLD, forgotten
-
-sys.path.insert(0, str(Path(__file__).parent))
-cards = importlib.import_module("cards")
 
 
 def rate(median: float, spread: float = 0.02, *, tokens: int = 64, noisy: bool = False) -> Rate:
@@ -86,7 +80,8 @@ def test_grades_never_contradict_what_is_said_of_forgetting() -> None:
         place = GRADES.index(by_distance(replace(cards.quality(kld), same_top=1.0)))
 
         assert (forgotten(kld) == "hardly any") == (place <= GRADES.index("same to the eye"))
-        assert (place >= GRADES.index("damaged")) <= (forgotten(kld) == "much")
+        if place >= GRADES.index("damaged"):
+            assert forgotten(kld) == "much"
 
 
 def test_lossless_is_earned_by_identical_answers_alone() -> None:
