@@ -121,10 +121,13 @@ class Engine(Protocol):
     def waiting(self) -> int:
         """Requests in the queue."""
 
-    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
+    def logits(self, tokens: Sequence[int], since: int = 0, adapters: tuple[AdapterUse, ...] = ()) -> Logits:
         """Logits at the positions from `since` on, shape (len(tokens) - since, vocabulary).
 
         The output layer is computed for these alone. No request may be under way.
+
+        Args:
+            adapters: Switched on for it; none for the base model alone.
         """
 
     def embed(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
@@ -198,7 +201,7 @@ class Rows(Protocol):
     def load(self, row: int, path: Path) -> list[int] | None:
         """Fill a row from a file, and return its tokens; None where the file does not fit this model."""
 
-    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
+    def logits(self, tokens: Sequence[int], since: int = 0, adapters: tuple[AdapterUse, ...] = ()) -> Logits:
         """Logits from `since` on, shape (len(tokens) - since, vocabulary); every row is forgotten."""
 
     def embed(self, tokens: Sequence[int]) -> NDArray[np.float32]:

@@ -212,12 +212,12 @@ class LlamaRows:
         self._lengths[row] = count.value
         return list(room[: count.value])
 
-    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
+    def logits(self, tokens: Sequence[int], since: int = 0, adapters: tuple[AdapterUse, ...] = ()) -> Logits:
         self._forget_all()
         found = np.empty((len(tokens) - since, self._vocabulary), dtype=np.float32)
         at = 0
         for each in chunks_of(tokens, CHUNK, since):
-            found[at : at + each.wanted] = self.forward([each], ())[0]
+            found[at : at + each.wanted] = self.forward([each], adapters)[0]
             at += each.wanted
         self.truncate(0, 0)
         return found

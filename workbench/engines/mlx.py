@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,20 +173,20 @@ class MlxEngine:
                 return self._ended(uid)
         return []
 
-    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
-        self._idle()
-        return self._loaded.logits(tokens, since)
+    def logits(self, tokens: Sequence[int], since: int = 0, adapters: tuple[AdapterUse, ...] = ()) -> Logits:
+        with self._alone(adapters):
+            return self._loaded.logits(tokens, since)
 
     def embed(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
-        self._idle()
         vectors, count = [], 0
-        for text in texts:
-            tokens = self.tokenizer.encode(text, begin=True)[: self._loaded.context]
-            if not tokens:
-                raise RequestError("A text to embed is empty.")
-            count += len(tokens)
-            vector = self._loaded.embed(tokens)
-            vectors.append(vector / max(float(np.linalg.norm(vector)), 1e-12))
+        with self._alone():
+            for text in texts:
+                tokens = self.tokenizer.encode(text, begin=True)[: self._loaded.context]
+                if not tokens:
+                    raise RequestError("A text to embed is empty.")
+                count += len(tokens)
+                vector = self._loaded.embed(tokens)
+                vectors.append(vector / max(float(np.linalg.norm(vector)), 1e-12))
         return np.stack(vectors).astype(np.float32), count
 
     def memory_bytes(self) -> int:
@@ -291,10 +292,16 @@ class MlxEngine:
             each = taken_s / tokens
             self._prompt_s = each if not self._prompt_s else 0.7 * self._prompt_s + 0.3 * each
 
-    def _idle(self) -> None:
+    @contextmanager
+    def _alone(self, adapters: tuple[AdapterUse, ...] = ()) -> Iterator[None]:
+        """While nothing is under way, with some adapters switched on; afterwards those of before."""
         if self._entries or self._queue:
             raise RequestError("Requests are under way.", remedy="Wait until they are done.")
-        self._loaded.apply(())
+        self._loaded.apply(adapters)
+        try:
+            yield
+        finally:
+            self._loaded.apply(self._adapters)
 
 
 def _checks(options: LoadOptions, loaded: MlxModel, *, single: bool) -> tuple[OptionCheck, ...]:

@@ -112,8 +112,8 @@ class MlxRows:
         self._cache, self._length = cache, len(tokens)
         return tokens
 
-    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
-        self._loaded.apply(())
+    def logits(self, tokens: Sequence[int], since: int = 0, adapters: tuple[AdapterUse, ...] = ()) -> Logits:
+        self._loaded.apply(adapters)
         return self._loaded.logits(tokens, since)
 
     def embed(self, tokens: Sequence[int]) -> NDArray[np.float32]:

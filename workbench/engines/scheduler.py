@@ -148,9 +148,9 @@ class Scheduler:
             out += self._compute([row for row in busy if row.adapters == adapters], adapters)
         return out
 
-    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
+    def logits(self, tokens: Sequence[int], since: int = 0, adapters: tuple[AdapterUse, ...] = ()) -> Logits:
         self._forget_all()
-        return self._rows.logits(tokens, since)
+        return self._rows.logits(tokens, since, adapters)
 
     def embed(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
         if not self.capabilities.embeddings:

@@ -134,9 +134,9 @@ class TorchRows:
         self._cache.fill(row, tensors, len(tokens), self._device)
         return tokens
 
-    def logits(self, tokens: Sequence[int], since: int = 0) -> Logits:
+    def logits(self, tokens: Sequence[int], since: int = 0, adapters: tuple[AdapterUse, ...] = ()) -> Logits:
         self.truncate(0, 0)
-        parts = [self.forward([each], ())[0] for each in chunks_of(tokens, CHUNK, since)]
+        parts = [self.forward([each], adapters)[0] for each in chunks_of(tokens, CHUNK, since)]
         self.truncate(0, 0)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
