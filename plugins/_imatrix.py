@@ -1,17 +1,21 @@
-"""Reads importance matrices as llama.cpp's imatrix tool writes them: GGUF, and the older binary form."""
+"""Importance matrices as files of llama.cpp's imatrix tool: GGUF, and to read the older binary form too."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plugins._imatrix_sums import ImportanceSums
 from workbench.plugin import ModelFileError
 
 Floats = NDArray[np.float32]
+
+_REMEDY = "Make one with “Measure importance”."
 
 #: More entries, longer names or rows than any model has mean a damaged file.
 _MAX_ENTRIES = 1 << 20
@@ -35,11 +39,41 @@ def read_imatrix(path: Path) -> dict[str, Floats]:
     except OSError as error:
         raise ModelFileError(path, f"it can't be read: {error.strerror}.") from error
     if not found:
-        raise ModelFileError(path, "it holds no importance matrix.", remedy="Make one with llama-imatrix.")
+        raise ModelFileError(path, "it holds no importance matrix.", remedy=_REMEDY)
     for name, values in found.items():
         if not np.all(np.isfinite(values)):
             raise ModelFileError(path, f"the importance of {name} is not a finite number.")
     return found
+
+
+def write_imatrix(
+    path: Path, sums: ImportanceSums, *, texts: Sequence[str], windows: int, width: int
+) -> None:
+    """Write the GGUF form, which `llama-quantize --imatrix` and `read_imatrix` take.
+
+    The same sums give the same bytes.
+
+    Args:
+        texts: What the texts are called that the sums come from.
+        windows: How many windows of them were read.
+        width: Tokens of a window.
+    """
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(path, "imatrix")
+    writer.add_type("imatrix")
+    writer.add_array("imatrix.datasets", list(texts))
+    writer.add_uint32("imatrix.chunk_count", windows)
+    writer.add_uint32("imatrix.chunk_size", width)
+    for name in sorted(sums.tensors):
+        found = sums.tensors[name]
+        by_count = found.squares.reshape(len(found.counts), -1)
+        writer.add_tensor(f"{name}.in_sum2", by_count.astype(np.float32))
+        writer.add_tensor(f"{name}.counts", found.counts.astype(np.float32).reshape(-1, 1))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 def _read_gguf(path: Path) -> dict[str, Floats]:
@@ -82,9 +116,7 @@ def _read_legacy(file: BinaryIO, path: Path) -> dict[str, Floats]:
 def _count(file: BinaryIO, path: Path, limit: int) -> int:
     value = int(struct.unpack("<i", _bytes(file, path, 4))[0])
     if not 0 < value <= limit:
-        raise ModelFileError(
-            path, "it is damaged or no importance matrix.", remedy="Make one with llama-imatrix."
-        )
+        raise ModelFileError(path, "it is damaged or no importance matrix.", remedy=_REMEDY)
     return value
 
 

@@ -30,6 +30,7 @@ from workbench.data.batches import Plan as BatchPlan
 from workbench.data.collate import IGNORED, Arrays, collate
 from workbench.data.errors import DataError
 from workbench.data.layout import mapped as data_layout
+from workbench.data.plain import plain_text
 from workbench.data.sides import Side, SideChoices, Sides, open_sides, side_of
 from workbench.data.texts import PromptTexts
 from workbench.data.token_set import TokenSet
@@ -56,6 +57,7 @@ from workbench.measure.exact_match import exact_match, may_become
 from workbench.measure.paired import Paired, paired
 from workbench.measure.questions import Question
 from workbench.measure.verdict import forgotten, verdict
+from workbench.measure.windows import windows_of
 from workbench.model import Model, ModelFacts, ModelFormat, TensorGroup
 from workbench.params import Choice, FieldSpec, Param, Params, Search, fields_of
 from workbench.tuning.selection import Selection, is_target, read_selection
@@ -121,6 +123,7 @@ __all__ = [
     "TokenSet",
     "UnsafeModelError",
     "WorkbenchError",
+    "calibration_text",
     "collate",
     "data_layout",
     "epoch_batches",
@@ -136,11 +139,13 @@ __all__ = [
     "operation",
     "paired",
     "peak_resident_bytes",
+    "plain_text",
     "read_selection",
     "setting",
     "side_of",
     "token_set",
     "verdict",
+    "windows_of",
 ]
 
 
@@ -248,6 +253,16 @@ def general_text() -> str:
     from workbench.assets import GENERAL_TEXT
 
     return GENERAL_TEXT.read_text(encoding="utf-8")
+
+
+def calibration_text() -> str:
+    """Text of many kinds that ships with Tenfold, to fit a quantization on: about 30 kB.
+
+    Nothing is measured on it that a person is told: proofs use other text.
+    """
+    from workbench.assets import CALIBRATION_TEXT
+
+    return CALIBRATION_TEXT.read_text(encoding="utf-8")
 
 
 def general_items() -> tuple[Question, ...]:
