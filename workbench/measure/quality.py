@@ -16,7 +16,7 @@ from workbench.engines.base import Engine
 from workbench.errors import WorkbenchError
 from workbench.measure.card import Histogram, Quality
 from workbench.measure.divergence import Divergence, Floats
-from workbench.measure.same_vocabulary import check_same_vocabulary
+from workbench.measure.same_vocabulary import check_same_vocabulary, on_common_tokens
 from workbench.measure.windows import Windows, first_scored
 
 #: Three bins for each power of ten, from where float32 stops telling models apart to where nothing is alike.
@@ -61,11 +61,10 @@ def measure_quality(
     for done, window in enumerate(windows, start=1):
         # What follows the window's last token is not known, so nothing is predicted there.
         tokens = window[:-1].tolist()
-        expected = reference.logits(tokens, first)
-        found = candidate.logits(tokens, first)
-        # The output layer may be padded further than the tokenizer, or less.
-        shared = min(common, expected.shape[-1], found.shape[-1])
-        sums = divergence.add(expected[:, :shared], found[:, :shared])
+        expected, found = on_common_tokens(
+            common, reference.logits(tokens, first), candidate.logits(tokens, first)
+        )
+        sums = divergence.add(expected, found)
         targets = window[first + 1 :, None]
         losses.add(
             sums.reference - np.take_along_axis(expected, targets, -1)[:, 0],

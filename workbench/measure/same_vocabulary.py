@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.engines.base import Tokenizer
+from workbench.engines.base import Logits, Tokenizer
 from workbench.errors import WorkbenchError
 
 
@@ -39,6 +39,12 @@ def check_same_vocabulary(reference: Tokenizer, candidate: Tokenizer) -> int:
         if one != other and one and other:
             raise VocabularyError(token, one, other)
     return common
+
+
+def on_common_tokens(common: int, reference: Logits, candidate: Logits) -> tuple[Logits, Logits]:
+    """Logits of the tokens that both models have. An output layer may be padded further than its tokenizer."""
+    width = min(common, reference.shape[-1], candidate.shape[-1])
+    return reference[:, :width], candidate[:, :width]
 
 
 def _shown(piece: bytes) -> str:

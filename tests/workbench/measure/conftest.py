@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from workbench.engines.base import Engine
 from workbench.engines.load import open_engine
 from workbench.engines.request import LoadOptions
 
+Weights = NDArray[np.float32]
 Load = Callable[..., Engine]
 
 
@@ -29,3 +34,21 @@ def load() -> Iterator[Load]:
     yield load_one
     for engine in engines:
         engine.close()
+
+
+@pytest.fixture(scope="session")
+def changed_hf(small_hf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small model with noise on its weights, as quantizing puts some there."""
+    random = np.random.default_rng(1)
+    return copy_of(
+        small_hf,
+        tmp_path_factory.mktemp("changed"),
+        lambda weight: weight + random.normal(0, 0.02, weight.shape).astype(np.float32),
+    )
+
+
+def copy_of(model: Path, folder: Path, change: Callable[[Weights], Weights]) -> Path:
+    shutil.copytree(model, folder, dirs_exist_ok=True)
+    weights = {name: change(weight) for name, weight in load_file(model / "model.safetensors").items()}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return folder

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import gc
 import math
-import shutil
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 
+from tests.workbench.measure.conftest import copy_of
 from workbench.engines.base import Engine
 from workbench.errors import WorkbenchError
 from workbench.measure.card import Quality
@@ -22,24 +21,6 @@ from workbench.measure.windows import Windows, windows_of, windows_of_text
 
 WIDTH = 64
 TEXT = "What comes after the number? After it comes the number: yes, no, one, two. " * 700
-
-
-@pytest.fixture(scope="module")
-def changed_hf(small_hf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small model with noise on its weights, as quantizing puts some there."""
-    random = np.random.default_rng(1)
-    return copy_of(
-        small_hf,
-        tmp_path_factory.mktemp("changed"),
-        lambda weight: weight + random.normal(0, 0.02, weight.shape).astype(np.float32),
-    )
-
-
-def copy_of(model: Path, folder: Path, change) -> Path:
-    shutil.copytree(model, folder, dirs_exist_ok=True)
-    weights = {name: change(weight) for name, weight in load_file(model / "model.safetensors").items()}
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    return folder
 
 
 def small_windows(engine: Engine, count: int = 5) -> Windows:
