@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
+import numpy as np
+
 from workbench.errors import MissingExtraError
 
 #: How long is measured, after a first multiplication that sets everything up.
@@ -14,15 +16,17 @@ _SECONDS = 0.05
 _CPU_SIZE, _GPU_SIZE = 1024, 4096
 
 
-def matmul_flops(backend: Literal["torch", "mlx"]) -> float:
+def matmul_flops(backend: Literal["torch", "mlx", "numpy"]) -> float:
     """Floating-point operations per second in large matrix products, in the type that training takes here.
+
+    NumPy's are those of its BLAS in float32, with as many threads as that was told to use when it was loaded.
 
     The best of several, as anything else that the machine does only slows it down.
 
     Raises:
         MissingExtraError: The backend is not installed.
     """
-    multiply, size = _torch() if backend == "torch" else _mlx()
+    multiply, size = {"torch": _torch, "mlx": _mlx, "numpy": _numpy}[backend]()
     multiply()
     best = float("inf")
     ends = time.perf_counter() + _SECONDS
@@ -67,3 +71,12 @@ def _mlx() -> tuple[Callable[[], None], int]:
         core.eval(matrix @ matrix)
 
     return multiply, size
+
+
+def _numpy() -> tuple[Callable[[], None], int]:
+    matrix, product = (np.ones((_CPU_SIZE, _CPU_SIZE), dtype=np.float32) for _array in range(2))
+
+    def multiply() -> None:
+        np.matmul(matrix, matrix, out=product)
+
+    return multiply, _CPU_SIZE

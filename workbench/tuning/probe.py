@@ -1,9 +1,9 @@
-"""Remembers how fast each backend multiplies matrices on this machine, so that it is measured once."""
+"""Remembers what was measured of this machine, so that it is measured once."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,26 +20,39 @@ class _Kept(Struct, frozen=True):
     """Measured on a machine: a home may be on a disk that several use."""
 
     machine: str
-    flops: dict[str, float]
+    figures: dict[str, float]
 
 
 def machine_flops(
     cache: Path, machine: Machine, backend: Backend, measure: Callable[[Backend], float]
 ) -> float | None:
-    """Operations per second; None where the backend is not installed.
+    """Operations per second in matrix products; None where the backend is not installed.
 
     Args:
         cache: The folder that remembers.
         measure: Called where nothing is remembered.
     """
-    kept = _read(cache / _FILE, machine)
-    if backend not in kept.flops:
-        try:
-            kept.flops[backend] = measure(backend)
-        except MissingExtraError:
-            return None
-        _write(cache / _FILE, kept)
-    return kept.flops[backend]
+    try:
+        found = remembered(cache / _FILE, machine, (backend,), lambda: {backend: measure(backend)})
+    except MissingExtraError:
+        return None
+    return found[backend]
+
+
+def remembered(
+    path: Path, machine: Machine, names: Sequence[str], measure: Callable[[], dict[str, float]]
+) -> dict[str, float]:
+    """Figures of this machine by their names.
+
+    Args:
+        path: The file that remembers.
+        measure: Called where one of them is not remembered; returns them all.
+    """
+    kept = _read(path, machine)
+    if not kept.figures.keys() >= set(names):
+        kept.figures.update(measure())
+        _write(path, kept)
+    return {name: kept.figures[name] for name in names}
 
 
 def _read(path: Path, machine: Machine) -> _Kept:
