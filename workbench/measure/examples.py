@@ -67,10 +67,7 @@ def _mean_kld(
 ) -> float:
     """Over the predictions of the answer's tokens, and of what follows the last."""
     whole = (*given, *answer.tokens)
+    one, other = (engine.logits(whole, len(given) - 1) for engine in (reference, candidate))
     divergence = Divergence()
-    divergence.add(
-        *on_common_tokens(
-            common, *(engine.logits(whole, len(given) - 1) for engine in (reference, candidate))
-        )
-    )
+    divergence.add(*on_common_tokens(common, one, other))
     return divergence.distance().mean_kld

@@ -42,7 +42,7 @@ def check_same_vocabulary(reference: Tokenizer, candidate: Tokenizer) -> int:
 
 
 def on_common_tokens(common: int, reference: Logits, candidate: Logits) -> tuple[Logits, Logits]:
-    """Logits of the tokens that both models have. An output layer may be padded further than its tokenizer."""
+    """Logits of the tokens that both have. An output layer may be padded further than its tokenizer."""
     width = min(common, reference.shape[-1], candidate.shape[-1])
     return reference[:, :width], candidate[:, :width]
 
