@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from workbench.engines.base import Engine
-from workbench.engines.request import GREEDY, Message, Request
+from workbench.engines.request import GREEDY, AdapterUse, Message, Request
 from workbench.engines.wire import Delta, Failed, Finished
 from workbench.errors import WorkbenchError
 
@@ -33,17 +33,28 @@ def prompt_tokens(engine: Engine, prompt: str) -> tuple[int, ...]:
     return tuple(engine.prompt_tokens(request))
 
 
-def greedy_answer(engine: Engine, tokens: tuple[int, ...], most: int) -> Answer:
+def greedy_answer(
+    engine: Engine,
+    tokens: tuple[int, ...],
+    most: int,
+    *,
+    adapters: tuple[AdapterUse, ...] = (),
+    ignore_end: bool = False,
+) -> Answer:
     """The likeliest token after the other, at most `most` of them.
 
     The prompt is computed anew and by itself: kept prompts and batches are rounded differently, which tips
     the choice between tokens that are nearly as likely.
 
+    Args:
+        adapters: Switched on for it.
+        ignore_end: Go on past the model's end-of-text token.
+
     Raises:
         WorkbenchError: The prompt is longer than the context, or the engine fails.
     """
-    sampling = msgspec.structs.replace(GREEDY, max_tokens=most)
-    engine.add(Request(id=_ID, tokens=tokens, sampling=sampling, reuse=False))
+    sampling = msgspec.structs.replace(GREEDY, max_tokens=most, ignore_end=ignore_end)
+    engine.add(Request(id=_ID, tokens=tokens, sampling=sampling, adapters=adapters, reuse=False))
     said: list[int] = []
     text = ""
     while engine.active or engine.waiting:
