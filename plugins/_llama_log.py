@@ -25,13 +25,17 @@ class LlamaLog:
     """While entered, llama.cpp's messages come here: tensors to `on_tensor`, the last lines to `lines`.
 
     llama.cpp has one log per process, so one at a time. It calls from the thread that works.
+
+    Args:
+        keep: Gets every line, not the last ones alone.
     """
 
-    def __init__(self, llama_cpp: Any, on_tensor: OnTensor) -> None:
+    def __init__(self, llama_cpp: Any, on_tensor: OnTensor, keep: list[str] | None = None) -> None:
         self.lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self.errors: deque[str] = deque(maxlen=_KEPT_LINES)
         self._llama = llama_cpp
         self._on_tensor = on_tensor
+        self._keep = keep
         self._rest = ""
         self._mib = 0.0
         # Kept as an attribute: the native side holds no reference of its own.
@@ -61,5 +65,7 @@ class LlamaLog:
         self._rest += said
         *whole, self._rest = self._rest.split("\n")
         self.lines.extend(whole)
+        if self._keep is not None:
+            self._keep.extend(whole)
         if level >= _ERROR_LEVEL:
             self.errors.extend(line for line in said.splitlines() if line.strip())
