@@ -85,6 +85,25 @@ def open_engine(options: LoadOptions, progress: Progress = lambda _fraction: Non
     return scheduler
 
 
+def import_backend(options: LoadOptions) -> None:
+    """Import what loading a model imports, where its time and memory are not to be taken for the model's.
+
+    Raises:
+        MissingExtraError: The engine is not installed.
+        UsageError: It can't read the model.
+    """
+    match choose_engine(options):
+        case "llama.cpp":
+            from workbench.engines.llama_library import llama_library
+
+            llama_library()
+        case "torch":
+            import torch  # noqa: F401 - imported for the sake of having been
+            from transformers import AutoModelForCausalLM  # noqa: F401 - as above
+        case "mlx":
+            import mlx_lm  # noqa: F401 - as above
+
+
 class _Loaded:
     """What a backend brings, in one shape for llama.cpp and torch."""
 

@@ -12,7 +12,7 @@ Engine = Literal["llama.cpp", "torch", "mlx"]
 
 #: Tokens computed at once while a prompt is read.
 _CHUNK_TOKENS = 512
-#: llama.cpp gives a cache whole blocks of this many tokens.
+#: llama.cpp gives each sequence whole blocks of this many tokens.
 _CACHE_BLOCK = 256
 _CACHE_BYTES = 2
 
@@ -63,7 +63,7 @@ def memory_need(facts: ModelFacts, engine: Engine, *, context: int, batch: int) 
     feed_forward = facts.feed_forward_length or 4 * width
     match engine:
         case "llama.cpp":
-            tokens = _rounded_up(context * batch)
+            tokens = _rounded_up(context) * batch
             activations = 4 * computed * (4 * width + 2 * feed_forward)
             vocabulary = _LLAMA_BYTES_PER_TOKEN_OF_VOCABULARY * (facts.vocabulary or 0)
             working = _LLAMA_BASE_BYTES + vocabulary + activations
