@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from enum import IntEnum
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
+from ui.models.model_columns import PROVED, RIGHT_BOUND, TIPS, TITLES, Column, sort_key
+from ui.models.model_proofs import ProofRow
 from ui.widgets.model_words import (
     Tone,
     added_line,
     beside_base,
+    distance_line,
     fit_line,
     gain_line,
+    grade_line,
     search_text,
     short_name,
     size_line,
-    size_ratio,
+    speed_line,
     spoken,
+    times_line,
 )
 from ui.widgets.tuning_words import tuning_line
 from workbench.library.fit import FitEstimate
@@ -26,24 +30,6 @@ from workbench.library.lineage import Branch, tree
 from workbench.library.records import ModelRecord
 
 _Index = QModelIndex | QPersistentModelIndex
-_Key = Callable[[ModelRecord], Any]
-
-
-class Column(IntEnum):
-    NAME = 0
-    SIZE = 1
-    GAIN = 2
-    FITS = 3
-    ADDED = 4
-
-
-TITLES = {
-    Column.NAME: "Name",
-    Column.SIZE: "Size",
-    Column.GAIN: "Gain",
-    Column.FITS: "Fits here",
-    Column.ADDED: "Added",
-}
 
 
 class ModelTree(QAbstractTableModel):
@@ -74,6 +60,7 @@ class ModelTree(QAbstractTableModel):
         self._places: dict[str, int] = {}
         self._fit: Callable[[ModelRecord], FitEstimate | None] = lambda _record: None
         self._missing: Callable[[ModelRecord], bool] = lambda _record: False
+        self._proofs: Mapping[str, ProofRow] = {}
 
     def ask_live(
         self, fit: Callable[[ModelRecord], FitEstimate | None], missing: Callable[[ModelRecord], bool]
@@ -101,6 +88,14 @@ class ModelTree(QAbstractTableModel):
         self._lay_out()
         self.endResetModel()
 
+    def set_proofs(self, proofs: Mapping[str, ProofRow]) -> None:
+        """What was proved of the models, by content hash."""
+        self._proofs = proofs
+        if self._sort[0] in PROVED:
+            self._sort_anew()
+        if self._rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, len(Column) - 1))
+
     def set_search(self, text: str) -> None:
         """Show the models in which every word occurs, each below those that it was made from."""
         words = tuple(text.casefold().split())
@@ -115,10 +110,13 @@ class ModelTree(QAbstractTableModel):
         """Sort each level by a column; what was made from a model stays below it."""
         if (Column(column), order) == self._sort:
             return
+        self._sort = (Column(column), order)
+        self._sort_anew()
+
+    def _sort_anew(self) -> None:
         self.layoutAboutToBeChanged.emit()
         kept = [(index, index.row(), index.column()) for index in self.persistentIndexList()]
         ids = {row: self._rows[row].id for _, row, _ in kept}
-        self._sort = (Column(column), order)
         self._lay_out()
         for index, row, at in kept:
             self.changePersistentIndex(index, self.index(self.row_of(ids[row]), at))
@@ -212,6 +210,14 @@ class ModelTree(QAbstractTableModel):
     def missing(self, record: ModelRecord) -> bool:
         return self._missing(record)
 
+    def proof(self, record: ModelRecord) -> ProofRow | None:
+        """What was proved of a model; None where nothing was, or its content is not known yet."""
+        return self._proofs.get(record.sha256 or "")
+
+    def has_proofs(self) -> bool:
+        """Whether the columns of speed, gain and distance have anything to show."""
+        return any(record.tuning is not None or record.sha256 in self._proofs for record in self._rows)
+
     # ------------------------------------------------------------------ Qt's questions
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
@@ -227,8 +233,10 @@ class ModelTree(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return TITLES[Column(section)]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return TIPS.get(Column(section))
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if section == Column.SIZE else Qt.AlignmentFlag.AlignLeft
+            side = Qt.AlignmentFlag.AlignRight if section in RIGHT_BOUND else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
         return None
 
@@ -247,12 +255,11 @@ class ModelTree(QAbstractTableModel):
         if role == Qt.ItemDataRole.EditRole:
             return record.name
         if role == Qt.ItemDataRole.ToolTipRole:
-            gained = [tuning_line(record.tuning)] if record.tuning is not None else []
-            return "\n".join([record.name, *gained, str(record.path)])
+            return "\n".join([record.name, *self._gained(record), str(record.path)])
         if role == Qt.ItemDataRole.AccessibleTextRole:
             if index.column() != Column.NAME:
                 return f"{TITLES[Column(index.column())]}: {self._text(record, Column(index.column()))}"
-            return spoken(record, self.parent_record(record), self._missing(record))
+            return spoken(record, self.parent_record(record), self._missing(record), self.proof(record))
         return None
 
     def setData(self, index: _Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
@@ -271,12 +278,26 @@ class ModelTree(QAbstractTableModel):
                 return record.name
             case Column.SIZE:
                 return size_line(record)
+            case Column.SPEED:
+                return speed_line(self.proof(record))
             case Column.GAIN:
-                return gain_line(record, self.parent_record(record))
+                return times_line(self.proof(record))
+            case Column.DISTANCE:
+                return distance_line(record, self.proof(record))
+            case Column.GRADE:
+                return grade_line(record, self.proof(record))
             case Column.FITS:
                 return "missing" if self._missing(record) else self.fit_words(record)[0]
             case Column.ADDED:
                 return added_line(record)
+
+    def _gained(self, record: ModelRecord) -> list[str]:
+        """What came of making it, in full."""
+        proof = self.proof(record)
+        lines = [tuning_line(record.tuning)] if record.tuning is not None else []
+        proved = proof.headline if proof is not None else ""
+        smaller = gain_line(record, self.parent_record(record)) if not lines else ""
+        return [*lines, *([proved or smaller] if proved or smaller else [])]
 
     def _lay_out(self) -> None:
         self._take(*self._lines())
@@ -289,7 +310,7 @@ class ModelTree(QAbstractTableModel):
     def _lines(self) -> tuple[list[ModelRecord], list[int]]:
         kept = self._kept()
         column, order = self._sort
-        key = self._sort_key(column)
+        key = sort_key(column, self.proof)
         descending = order is Qt.SortOrder.DescendingOrder
 
         def ordered(branches: Iterable[Branch]) -> list[Branch]:
@@ -324,22 +345,3 @@ class ModelTree(QAbstractTableModel):
                     kept.add(above.id)
                     above = self._records.get(above.parent_id or "")
         return kept
-
-    def _sort_key(self, column: Column) -> _Key:
-        match column:
-            case Column.NAME:
-                return lambda record: (record.name.casefold(), record.created_at)
-            case Column.SIZE:
-                return lambda record: record.size_bytes
-            case Column.GAIN:
-                return self._gain_key
-            case Column.FITS:
-                # What it needs follows its size; estimating ten thousand to sort them would take seconds.
-                return lambda record: record.size_bytes
-            case Column.ADDED:
-                return lambda record: record.created_at
-
-    def _gain_key(self, record: ModelRecord) -> float:
-        parent = self.parent_record(record)
-        share = size_ratio(record, parent)
-        return 1.0 if share is None or record.tuning is not None else share

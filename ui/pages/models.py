@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QProcess, Qt, QUrl
+from PySide6.QtCore import QPoint, QProcess, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QAction,
     QDesktopServices,
@@ -34,14 +34,17 @@ from ui import format
 from ui.context import AppContext
 from ui.models.add_queue import AddQueue, Wanted
 from ui.models.model_live import ModelLive
+from ui.models.model_proofs import ModelProofs
 from ui.models.model_tree import ModelTree
 from ui.panels.models.delete_dialog import DeleteDialog
 from ui.panels.models.detail import DetailPanel
 from ui.panels.models.welcome import Welcome
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.model_table import ModelTable
+from ui.widgets.proof_card_export import ask_where, write_card
 from workbench.errors import WorkbenchError
 from workbench.hardware import Reading
+from workbench.jobs.runner import JobUpdate, is_resting
 from workbench.library.fit import FitEstimate, estimate
 from workbench.library.hash_queue import HashProgress
 from workbench.library.records import Added, ModelRecord
@@ -56,6 +59,8 @@ _ROW_ACTIONS = {
     "compare": "Ask the adapter beside its base",
     "merge": "Merge the adapter into its base",
     "to-gguf": "Convert the adapter to GGUF",
+    "measure": "Measure the model",
+    "export-proof": "Export its proof",
     "rename": "Rename the model",
     "show": "Show in folder",
 }
@@ -64,7 +69,13 @@ _FIT_EVERY = 5
 
 
 class ModelsPage(QWidget):
-    """See the module."""
+    """See the module.
+
+    Signals:
+        measure_wanted: Measure a model against what it was made from; carries its record.
+    """
+
+    measure_wanted = Signal(object)
 
     name = "models"
     title = "Models"
@@ -81,6 +92,7 @@ class ModelsPage(QWidget):
         self.tree = ModelTree(self)
         self.live = ModelLive(self._library.facts, self._estimate, self)
         self.tree.ask_live(self.live.fit, self.live.missing)
+        self.proofs = ModelProofs(context.session.proofs, self)
         self.table = ModelTable(self.tree, context.theme)
         self.detail = DetailPanel(context.theme, self._library.facts, self.tree.all_records, self._estimate)
         self.queue = AddQueue(self._library, self)
@@ -101,6 +113,7 @@ class ModelsPage(QWidget):
             self._report(error)
             return
         self.live.forget()
+        self.proofs.read()
         self._show_place()
         if shown is not None and self.table.choose(shown.id):
             self._show_chosen(self.table.current())
@@ -159,7 +172,8 @@ class ModelsPage(QWidget):
     def _show_chosen(self, record: ModelRecord | None) -> None:
         parent = self.tree.parent_record(record) if record is not None else None
         missing = record is not None and not record.path.exists()
-        self.detail.show_model(record, parent, self._job_title(record), missing=missing)
+        cards = self.proofs.cards(record.sha256) if record is not None else ()
+        self.detail.show_model(record, parent, self._job_title(record), missing=missing, cards=cards)
 
     def _job_title(self, record: ModelRecord | None) -> str:
         if record is None or not record.job_id:
@@ -174,6 +188,17 @@ class ModelsPage(QWidget):
             self.refresh()
         else:
             self._stale = True
+
+    def _show_proofs(self) -> None:
+        self.tree.set_proofs(self.proofs.rows)
+        self.table.arrange()
+        if self.detail.record is not None:
+            self._show_chosen(self.table.current())
+
+    def _take_jobs(self, updates: list[JobUpdate]) -> None:
+        """A job that ended may have left a proof."""
+        if self.isVisible() and any(is_resting(update.job.state) for update in updates):
+            self.proofs.read()
 
     def _search_changed(self, text: str) -> None:
         kept = self.detail.record
@@ -306,6 +331,10 @@ class ModelsPage(QWidget):
                 self._remove([record])
             case "locate":
                 self._locate(record)
+            case "measure":
+                self.measure_wanted.emit(record)
+            case "export-proof":
+                self.detail.proof.export.showMenu()
             case "compare" if self.detail.base is not None:
                 open_page.emit("chat", ("side-by-side", self.detail.base.id, record.id))
             case "merge":
@@ -315,10 +344,30 @@ class ModelsPage(QWidget):
             case "chat" | "finetune" | "optimize":
                 open_page.emit(name, record.id)
 
+    def _offers(self, name: str) -> bool:
+        """Whether something can be done with the chosen model."""
+        if name == "measure":
+            return not self.detail.proof.isHidden() and self.detail.buttons.offers("show")
+        if name == "export-proof":
+            return self.detail.proof.card is not None
+        return self.detail.buttons.offers(name)
+
+    def _export_proof(self, form: str) -> None:
+        card = self.detail.proof.card
+        path = ask_where(card, form, self) if card is not None else None
+        if card is None or path is None:
+            return
+        try:
+            write_card(card, form, path, self._context.theme)
+        except WorkbenchError as error:
+            self._report(error)
+            return
+        self._context.message.emit("good", f"Saved {path}.")
+
     def _ask_for(self, name: str, text: str) -> None:
         """What the menu or the palette asks for, which may not suit the chosen model."""
         record = self.table.current()
-        if record is not None and not self.detail.buttons.offers(name):
+        if record is not None and not self._offers(name):
             self._context.message.emit("info", f"“{text}” can’t be done with {record.name}.")
             return
         self._act(name, record)
@@ -384,7 +433,7 @@ class ModelsPage(QWidget):
             return
         menu = QMenu(self)
         for name, action in self._row_actions:
-            if not name or self.detail.buttons.offers(name):
+            if not name or self._offers(name):
                 menu.addAction(action)
         menu.exec(place)
 
@@ -501,6 +550,9 @@ class ModelsPage(QWidget):
         context.models_changed.connect(self._models_changed)
         context.hashed.connect(self._take_hashes)
         context.reading.connect(self._take_reading)
+        context.jobs_changed.connect(self._take_jobs)
+        context.closing.connect(self.proofs.stop)
+        self.proofs.changed.connect(self._show_proofs)
         self.search.textChanged.connect(self._search_changed)
         self.live.changed.connect(self.tree.touch)
         self.table.chosen_changed.connect(self._show_chosen)
@@ -514,5 +566,6 @@ class ModelsPage(QWidget):
         self.welcome.way_chosen.connect(self.add_by)
         detail.wanted.connect(self._act)
         detail.link_wanted.connect(self._follow_link)
+        detail.export_wanted.connect(self._export_proof)
         detail.tags_edited.connect(lambda id, tags: self._change(lambda: library.set_tags(id, tags)))
         detail.notes_edited.connect(lambda id, notes: self._change(lambda: library.set_notes(id, notes)))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QLineEdit, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
-from ui.models.model_tree import Column, ModelTree
+from ui.models.model_columns import Column
+from ui.models.model_tree import ModelTree
 from ui.theme import Theme, Tokens
-from ui.widgets.model_words import BadgeText, badges, size_ratio
+from ui.widgets.model_words import BadgeText, badges, distance, distance_tone, grade_tone
 from ui.widgets.tuning_words import has_gained, shorter_gains
 from workbench.library.records import ModelRecord
 
@@ -19,8 +22,8 @@ _CHEVRON = 16
 _BADGE_GAP = 6
 _BADGE_PADDING = 7
 #: The name keeps at least this much of its cell; badges take what is left.
-_NAME_SHARE = 0.45
-_BAR_WIDTH = 56
+_NAME_SHARE = 0.68
+_BAR_WIDTH, _LEAST_BAR = 64, 20
 
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -87,11 +90,15 @@ class ModelDelegate(QStyledItemDelegate):
         match Column(index.column()):
             case Column.NAME:
                 self._paint_name(painter, rect, index, model, record, missing, selected, tokens)
-            case Column.SIZE:
+            case Column.SIZE | Column.SPEED:
                 colour = tokens.second
                 self._write(painter, rect.adjusted(0, 0, -14, 0), _RIGHT, index.data(), colour)
             case Column.GAIN:
-                self._paint_gain(painter, rect, model, record, index.data(), tokens)
+                self._paint_times(painter, rect, model, record, index.data(), tokens)
+            case Column.DISTANCE:
+                self._paint_distance(painter, rect, model, record, index.data(), tokens)
+            case Column.GRADE:
+                self._paint_grade(painter, rect, model, record, index.data(), tokens)
             case Column.FITS:
                 self._paint_fit(painter, rect, model, record, missing, tokens)
             case Column.ADDED:
@@ -229,36 +236,63 @@ class ModelDelegate(QStyledItemDelegate):
         painter.setPen(QColor(_tone(tokens, badge.tone)))
         painter.drawText(box, _CENTRE, badge.text)
 
-    def _paint_gain(
+    def _paint_times(
         self, painter: QPainter, rect: QRect, model: ModelTree, record: ModelRecord, text: str, tokens: Tokens
     ) -> None:
-        if record.tuning is not None:
-            colour = tokens.good if has_gained(record.tuning) else tokens.second
-            box, texts = rect.adjusted(4, 0, -4, 0), shorter_gains(record.tuning)
-            width = self._text_metrics.horizontalAdvance
-            text = next((each for each in texts if width(each) <= box.width()), texts[-1])
-            self._write(painter, box, _LEFT, text, colour)
+        proof = model.proof(record)
+        gain = proof.gain if proof is not None else None
+        colour = tokens.second
+        if gain is not None and gain.shown:
+            colour = tokens.good if gain.ratio > 1 else tokens.bad
+        box = rect.adjusted(0, 0, -14, 0)
+        if gain is None:
+            self._write(painter, box, _RIGHT, text, colour)
             return
-        share = size_ratio(record, model.parent_record(record))
-        left = rect.left() + 4
-        if share is None:
-            if model.has_children(model.row_of(record.id)):
-                self._write(painter, rect.adjusted(4, 0, -4, 0), _LEFT, "reference", tokens.second)
+        painter.setFont(self._name_font)
+        painter.setPen(QColor(colour))
+        painter.drawText(box, _RIGHT, text)
+
+    def _paint_distance(
+        self, painter: QPainter, rect: QRect, model: ModelTree, record: ModelRecord, text: str, tokens: Tokens
+    ) -> None:
+        """A bar on a logarithmic scale, and the divergence beside it."""
+        proof = model.proof(record)
+        kld = distance(record, proof)
+        box = rect.adjusted(4, 0, -4, 0)
+        if kld is None:
+            compared = proof is not None and proof.is_reference
+            self._write(painter, box, _LEFT, "reference" if compared else text, tokens.second)
             return
-        smaller = share < 0.995
-        colour = tokens.good if smaller else tokens.second
-        if rect.width() >= _BAR_WIDTH + self._text_metrics.horizontalAdvance(text) + 20:
-            track = QRectF(left, rect.center().y() - 2, _BAR_WIDTH, 5)
+        length = min(_BAR_WIDTH, box.width() - self._text_metrics.horizontalAdvance("0.0000") - 8)
+        if length >= _LEAST_BAR:
+            track = QRectF(box.left(), rect.center().y() - 2, length, 5)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(tokens.line))
             painter.drawRoundedRect(track, 2.5, 2.5)
-            painter.setBrush(QColor(colour))
-            painter.drawRoundedRect(
-                QRectF(track.topLeft(), QSize(max(5, int(_BAR_WIDTH * min(share, 1))), 5)), 2.5, 2.5
+            painter.setBrush(QColor(_tone(tokens, distance_tone(record, proof))))
+            track.setWidth(max(5.0, length * log_share(kld)))
+            painter.drawRoundedRect(track, 2.5, 2.5)
+            box.setLeft(box.left() + length + 8)
+        self._write(painter, box, _LEFT, text, tokens.second)
+
+    def _paint_grade(
+        self, painter: QPainter, rect: QRect, model: ModelTree, record: ModelRecord, text: str, tokens: Tokens
+    ) -> None:
+        box = rect.adjusted(4, 0, -4, 0)
+        proof = model.proof(record)
+        if record.tuning is not None:
+            texts = shorter_gains(record.tuning)[1:] or (text,)
+            width = self._text_metrics.horizontalAdvance
+            text = next((each for each in texts if width(each) <= box.width()), texts[-1])
+            self._write(
+                painter, box, _LEFT, text, tokens.good if has_gained(record.tuning) else tokens.second
             )
-            left += _BAR_WIDTH + 10
-        box = QRect(left, rect.top(), rect.right() - 4 - left, rect.height())
-        self._write(painter, box, _LEFT, text, colour)
+            return
+        tone = grade_tone(proof.grade) if proof is not None else "neutral"
+        painter.setFont(self._name_font if tone != "neutral" else self._text_font)
+        painter.setPen(QColor(_tone(tokens, tone)))
+        metrics = self._name_metrics if tone != "neutral" else self._text_metrics
+        painter.drawText(box, _LEFT, metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width()))
 
     def _paint_fit(
         self,
@@ -293,6 +327,17 @@ class ModelDelegate(QStyledItemDelegate):
         painter.drawText(
             box, align, self._text_metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width())
         )
+
+
+def log_share(kld: float) -> float:
+    """Where a divergence stands on the bar: from 0.001, which nobody sees, to 1, which nobody misses.
+
+    >>> [round(log_share(each), 2) for each in (0.0, 0.001, 0.0316, 1.0, 5.0)]
+    [0.0, 0.0, 0.5, 1.0, 1.0]
+    """
+    if kld <= 0:
+        return 0.0
+    return min(max((math.log10(kld) + 3) / 3, 0.0), 1.0)
 
 
 def _font(view: QTableView, pixels: int, weight: QFont.Weight) -> QFont:

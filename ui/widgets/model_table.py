@@ -6,18 +6,38 @@ from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from ui.models.model_tree import Column, ModelTree
+from ui.models.model_columns import Column
+from ui.models.model_tree import ModelTree
 from ui.theme import Theme
 from ui.widgets.model_delegate import ROW_HEIGHT, ModelDelegate
 from workbench.library.records import ModelRecord
 
 #: Widths in pixels of the columns beside the name, where there is little room and where there is enough.
-_NARROW = {Column.SIZE: 86, Column.GAIN: 104, Column.FITS: 142, Column.ADDED: 104}
-_WIDE = {Column.SIZE: 110, Column.GAIN: 190, Column.FITS: 180, Column.ADDED: 110}
-#: The name's least width beside wide columns.
-_NAME_WIDTH = 420
-#: Below this width the date has to go.
-_WITH_DATE = 780
+_NARROW = {
+    Column.SIZE: 78,
+    Column.SPEED: 88,
+    Column.GAIN: 54,
+    Column.DISTANCE: 98,
+    Column.GRADE: 110,
+    Column.FITS: 142,
+    Column.ADDED: 104,
+}
+_WIDE = {
+    Column.SIZE: 94,
+    Column.SPEED: 104,
+    Column.GAIN: 68,
+    Column.DISTANCE: 138,
+    Column.GRADE: 124,
+    Column.FITS: 180,
+    Column.ADDED: 110,
+}
+#: The name's least width, and that from which on other columns take more.
+_LEAST_NAME, _NAME_WIDTH = 210, 300
+#: What goes first where there is no room; the first two go before columns become narrow.
+_LEAVE = (Column.ADDED, Column.FITS, Column.GRADE, Column.GAIN, Column.SPEED)
+_NARROW_FROM = 2
+#: The same while nothing was proved: columns of dashes leave before what is known.
+_LEAVE_UNPROVED = (Column.DISTANCE, Column.GRADE, Column.GAIN, Column.SPEED, Column.ADDED, Column.FITS)
 
 
 class ModelTable(QTableView):
@@ -179,14 +199,16 @@ class ModelTable(QTableView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Give each column its width, and hide what there is no room for."""
         room = self.viewport().width()
-        widths = _WIDE if room - sum(_WIDE.values()) >= _NAME_WIDTH else _NARROW
-        dated = room >= _WITH_DATE
-        self.setColumnHidden(Column.ADDED, not dated)
-        for column, width in widths.items():
-            self.setColumnWidth(column, width)
-        beside = sum(width for column, width in widths.items() if dated or column is not Column.ADDED)
-        self.setColumnWidth(Column.NAME, max(room - beside, 160))
+        widths = columns_for(room, proved=self._tree.has_proofs())
+        for column in _WIDE:
+            self.setColumnHidden(column, column not in widths)
+            self.setColumnWidth(column, widths.get(column, 0))
+        self.setColumnWidth(Column.NAME, max(room - sum(widths.values()), 160))
 
     # ------------------------------------------------------------------ parts
 
@@ -215,3 +237,26 @@ class ModelTable(QTableView):
                 top = self.rowViewportPosition(each)
                 self.viewport().update(0, top, self.viewport().width(), ROW_HEIGHT)
         self._painter.hovered_row = row
+
+
+def columns_for(room: int, *, proved: bool) -> dict[Column, int]:
+    """The columns beside the name that have room, with their widths.
+
+    Args:
+        room: Of the whole table, in pixels.
+        proved: Whether anything was measured of any model.
+
+    >>> [column.name for column in columns_for(670, proved=True)]
+    ['SIZE', 'SPEED', 'GAIN', 'DISTANCE', 'GRADE']
+    >>> [column.name for column in columns_for(670, proved=False)]
+    ['SIZE', 'SPEED', 'FITS', 'ADDED']
+    >>> len(columns_for(1300, proved=False))
+    7
+    """
+    leave = _LEAVE if proved else _LEAVE_UNPROVED
+    for count in range(len(leave) + 1):
+        shown = [column for column in _WIDE if column not in leave[:count]]
+        for widths, name, least in ((_WIDE, _NAME_WIDTH, 0), (_NARROW, _LEAST_NAME, _NARROW_FROM)):
+            if count >= least and room - sum(widths[column] for column in shown) >= name:
+                return {column: widths[column] for column in shown}
+    return {column: _NARROW[column] for column in shown}

@@ -6,15 +6,28 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ui import format as show
-from ui.widgets.tuning_words import gain_and_price, tuning_line
+from ui.models.model_proofs import ProofRow
+from ui.widgets.tuning_words import gain_and_price, shorter_gains, tuning_line
 from workbench.library.fit import FitEstimate, FitPlace
 from workbench.library.records import ModelRecord
+from workbench.measure.figures import kld_text
+from workbench.measure.verdict import forgotten
 from workbench.model import FORMAT_TITLES
 
 Tone = Literal["neutral", "accent", "good", "warn", "bad"]
 
 #: From this share of the free memory on a model fits only just: other programs grow while it runs.
 _TIGHT = 0.85
+_UNKNOWN = "—"
+#: Grades as a narrow column has them.
+_SHORT_GRADES: dict[str, str] = {
+    "lossless": "lossless",
+    "same to the eye": "same to the eye",
+    "close to the original": "close",
+    "noticeably different": "different",
+    "damaged": "damaged",
+    "broken": "broken",
+}
 #: Types whose bits per weight are their name.
 _WHOLE_TYPES = frozenset({"F32", "F16", "BF16", "F64"})
 
@@ -110,6 +123,55 @@ def size_ratio(record: ModelRecord, parent: ModelRecord | None) -> float | None:
     return record.size_bytes / parent.size_bytes
 
 
+def speed_line(proof: ProofRow | None) -> str:
+    """`167 tok/s` of one answer; `—` where it was not measured."""
+    return show.rate(proof.speed, "tok/s") if proof is not None else _UNKNOWN
+
+
+def times_line(proof: ProofRow | None) -> str:
+    """`×1.6` as fast as what it was compared with, `×1` where noise may be all; `—` where not measured."""
+    gain = proof.gain if proof is not None else None
+    if gain is None:
+        return _UNKNOWN
+    return f"×{gain.ratio:.2g}" if gain.shown else "×1"
+
+
+def distance_line(record: ModelRecord, proof: ProofRow | None) -> str:
+    """The mean KL divergence from what it was made from: `0.041`; `—` where it was not measured."""
+    kld = distance(record, proof)
+    return kld_text(kld) if kld is not None else _UNKNOWN
+
+
+def distance(record: ModelRecord, proof: ProofRow | None) -> float | None:
+    """The same as a number; a fine-tuning has measured its own."""
+    if proof is not None and proof.kld is not None:
+        return proof.kld
+    return record.tuning.mean_kld if record.tuning is not None else None
+
+
+def grade_line(record: ModelRecord, proof: ProofRow | None) -> str:
+    """The grade in a word or two, or what a fine-tuning brought; `—` where nothing was measured."""
+    if record.tuning is not None:
+        gains = shorter_gains(record.tuning)
+        return gains[1] if len(gains) > 1 else _UNKNOWN
+    return _SHORT_GRADES.get(proof.grade, _UNKNOWN) if proof is not None else _UNKNOWN
+
+
+def grade_tone(said: str) -> Tone:
+    """The colour that goes with a grade."""
+    tones: dict[str, Tone] = {"noticeably different": "warn", "damaged": "bad", "broken": "bad"}
+    return tones.get(said, "good" if said else "neutral")
+
+
+def distance_tone(record: ModelRecord, proof: ProofRow | None) -> Tone:
+    """The colour of a distance: that of the grade; of a fine-tuning, that of what it forgot."""
+    if proof is not None and proof.grade:
+        return grade_tone(proof.grade)
+    tones: dict[str, Tone] = {"hardly any": "good", "some": "warn", "much": "bad"}
+    kld = distance(record, proof)
+    return tones[forgotten(kld)] if kld is not None else "neutral"
+
+
 def size_line(record: ModelRecord) -> str:
     return show.bytes(record.size_bytes)
 
@@ -159,13 +221,17 @@ def search_text(record: ModelRecord) -> str:
     ).casefold()
 
 
-def spoken(record: ModelRecord, parent: ModelRecord | None, missing: bool) -> str:
+def spoken(
+    record: ModelRecord, parent: ModelRecord | None, missing: bool, proof: ProofRow | None = None
+) -> str:
     """A row as a screen reader says it."""
     parts = [record.name, *(badge.text for badge in badges(record, parent, record.name))]
     if parent is not None:
         parts.append(f"{'adapter of' if record.format == 'adapter' else 'made from'} {parent.name}")
     if record.tuning is not None:
         parts.append(tuning_line(record.tuning))
+    if proof is not None and proof.headline:
+        parts.append(proof.headline)
     if missing:
         parts.append("its files are missing")
     return ", ".join(parts)

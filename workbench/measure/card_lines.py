@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workbench.measure.card import Cache, Card, Conditions, Memory, Quality, Rate, Speed, Task
+from workbench.measure.card import Cache, Card, Conditions, Identity, Memory, Quality, Rate, Speed, Task
 from workbench.measure.figures import (
     kld_text,
     moment_text,
@@ -36,6 +36,11 @@ class Line:
     reference: str = ""
     meaning: str = ""
 
+    @property
+    def change(self) -> str:
+        """Both figures in their order: `14.2 → 14.8`; the model's alone where there is no other."""
+        return f"{self.reference} → {self.value}" if self.reference else self.value
+
 
 def main_lines(card: Card) -> tuple[Line, ...]:
     """The figures that a person looks at first."""
@@ -44,11 +49,11 @@ def main_lines(card: Card) -> tuple[Line, ...]:
         lines += [
             Line("KL divergence", with_error(found.mean_kld, found.mean_kld_error), "", _KLD),
             Line("worst 1 % of tokens", kld_text(found.p99_kld), "", _P99),
-            Line("perplexity", f"{found.ppl:.4g}", f"{found.ppl_base:.4g}", _PPL),
+            Line("perplexity", _perplexity(found.ppl), _perplexity(found.ppl_base), _PPL),
             Line("same next token", _percent(found.same_top, found.same_top_error), "", _SAME_TOP),
         ]
     if card.identity is not None:
-        lines.append(Line("identical answers", identity_text(card), "", _IDENTITY))
+        lines.append(identity_line(card.identity))
     if (memory := card.memory) is not None:
         before = size_text(card.reference_memory.peak) if card.reference_memory is not None else ""
         lines.append(Line("memory at its peak", size_text(memory.peak), before, _PEAK))
@@ -139,14 +144,11 @@ def task_line(task: Task) -> Line:
     return Line(task.name, f"{after} of {task.items}", f"{before} of {task.items}", meaning)
 
 
-def identity_text(card: Card) -> str:
-    """How many greedy answers are the same, and where the first one parts; empty where none was asked."""
-    found = card.identity
-    if found is None:
-        return ""
-    said = f"{found.identical} of {found.prompts}"
-    parted = [place for place in found.first_difference if place >= 0]
-    return f"{said}, the first differs at token {min(parted) + 1}" if parted else said
+def identity_line(identity: Identity) -> Line:
+    """How many greedy answers are the same, and where the first one parts."""
+    parted = [place for place in identity.first_difference if place >= 0]
+    first = f" The first that differs does so at token {min(parted) + 1}." if parted else ""
+    return Line("identical answers", f"{identity.identical} of {identity.prompts}", "", _IDENTITY + first)
 
 
 def condition_lines(conditions: Conditions) -> tuple[Line, ...]:
@@ -197,6 +199,10 @@ def _cache(memory: Memory | None, like: Cache) -> Cache | None:
 
 def _seconds(speed: Speed | None, name: str) -> str:
     return seconds_text(getattr(speed, name)) if speed is not None else ""
+
+
+def _perplexity(value: float) -> str:
+    return f"{value:.2f}" if value < 1000 else f"{value:.0f}"
 
 
 def _percent(share: float, error: float) -> str:

@@ -84,7 +84,7 @@ def _head(card: Card) -> str:
 
 def _figures(card: Card) -> str:
     rows = "\n".join(
-        f"<div><dt>{_text(line.label)}</dt><dd>{_text(_pair(line))}</dd>"
+        f"<div><dt>{_text(line.label)}</dt><dd>{_text(line.change)}</dd>"
         f'<dd class="second">{_text(line.meaning)}</dd></div>'
         for line in main_lines(card)
     )
@@ -172,10 +172,6 @@ def _row(line: Line) -> str:
     cells = f"<td>{_text(line.value)}</td><td>{_text(line.reference)}</td>"
     meaning = f'<td class="second">{_text(line.meaning)}</td>'
     return f'<tr><th scope="row">{_text(line.label)}</th>{cells}{meaning}</tr>'
-
-
-def _pair(line: Line) -> str:
-    return f"{line.reference} → {line.value}" if line.reference else line.value
 
 
 def _text(text: str) -> str:

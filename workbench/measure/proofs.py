@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -66,6 +67,20 @@ class Proofs:
         """Every readable card, newest first. What is damaged or altered is left out."""
         found = [KeptCard(path, card) for path in self._paths() if (card := self._read(path)) is not None]
         return tuple(sorted(found, key=lambda each: -each.card.conditions.made_at))
+
+    def read_some(self, seconds: float) -> bool:
+        """Read what is new or changed, for about so long; whether all of it is read now.
+
+        A window calls it between two frames, so that a thousand cards hold up none.
+        """
+        until = time.perf_counter() + seconds
+        for path in self._paths():
+            before = self._known.get(path)
+            self._read(path)
+            # Looking whether a file changed costs little; only reading one is put off.
+            if self._known.get(path) is not before and time.perf_counter() > until:
+                return False
+        return True
 
     def of(self, sha256: str | None) -> tuple[KeptCard, ...]:
         """The cards about a model, newest first; none where its hash is not known yet."""

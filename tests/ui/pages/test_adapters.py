@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
 from ui.context import AppContext
-from ui.models.model_tree import Column
+from ui.models.model_columns import Column
 from ui.pages.chat import ChatPage
 from ui.pages.models import ModelsPage
 from ui.pages.optimize import OptimizePage
@@ -67,9 +67,11 @@ def test_adapter_stands_below_its_base_with_its_gain_and_its_price(
 
     row = models.tree.row_of(adapter.id)
     assert (models.tree.depth(row), models.tree.parent_row(row)) == (1, models.tree.row_of(base.id))
-    cells = {column: models.tree.index(row, column).data() for column in (Column.GAIN, Column.FITS)}
-    assert cells[Column.GAIN].replace("\u202f", " ") == "2 % → 94 % · KL 0.021"
+    cells = {column: models.tree.index(row, column).data() for column in Column}
+    assert cells[Column.DISTANCE] == "0.021"
+    assert cells[Column.GRADE].replace("\u202f", " ") == "2 % → 94 %"
     assert cells[Column.FITS] == "with its base"
+    assert (cells[Column.SPEED], cells[Column.GAIN]) == ("—", "—")
     spoken = models.tree.index(row, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert "adapter of Tiny" in spoken
     assert "held-out loss 2.31 → 0.42" in spoken

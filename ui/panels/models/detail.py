@@ -18,19 +18,21 @@ from PySide6.QtWidgets import (
 from ui import format as show
 from ui.panels.models.actions import ModelActions
 from ui.panels.models.bits import BitsChart
-from ui.panels.models.facts import Fact, FactGrid
 from ui.panels.models.fits import Estimator, FitsPanel
 from ui.panels.models.hash_row import HashRow
 from ui.panels.models.heading import Heading, source_line
 from ui.panels.models.tags import TagsEditor
 from ui.panels.models.template_dialog import TemplateDialog
 from ui.theme import Theme
+from ui.widgets.fact_grid import Fact, FactGrid
 from ui.widgets.model_words import bits_line, format_title
+from ui.widgets.proof_card import ProofCard
 from ui.widgets.tuning_words import tuning_rows
 from workbench.errors import WorkbenchError
 from workbench.library.bases import base_to_load
 from workbench.library.hashing import HashProgress
 from workbench.library.records import ModelRecord
+from workbench.measure.proofs import KeptCard
 from workbench.model import CONTAINER_TITLES, AdapterFacts, ModelFacts
 
 #: Notes are kept when the typing pauses this long, and when the field is left.
@@ -44,12 +46,14 @@ class DetailPanel(QFrame):
         wanted: A button was pressed: the name of the action (see `actions.py`, and `locate`), and the record.
         link_wanted: Go to a `model` or a `job`, by its id.
         tags_edited, notes_edited: The model's id and what was edited.
+        export_wanted: Hand the shown proof over in a form (see `proof_card.py`).
     """
 
     wanted = Signal(str, object)
     link_wanted = Signal(str, str)
     tags_edited = Signal(str, tuple)
     notes_edited = Signal(str, str)
+    export_wanted = Signal(str)
 
     def __init__(
         self,
@@ -86,9 +90,15 @@ class DetailPanel(QFrame):
         return base_to_load(self._record, adapter.container, self._records())
 
     def show_model(
-        self, record: ModelRecord | None, parent: ModelRecord | None, job_title: str, *, missing: bool
+        self,
+        record: ModelRecord | None,
+        parent: ModelRecord | None,
+        job_title: str,
+        *,
+        missing: bool,
+        cards: Sequence[KeptCard] = (),
     ) -> None:
-        """Show a model, what it was made from and by which job, or nothing."""
+        """Show a model, what it was made from and by which job, and its proofs; or nothing."""
         same = record is not None and self._record is not None and record.id == self._record.id
         if not same:
             self.keep_notes()
@@ -100,7 +110,8 @@ class DetailPanel(QFrame):
             return
         if not same or record.path != (before.path if before else None):
             self._show_facts(record)
-        self.heading.show_model(record, parent, job_title, missing=missing)
+        self.heading.show_model(record, parent, job_title, missing=missing, proved=bool(cards))
+        self.show_cards(cards)
         self.tags.set_tags(record.tags)
         self._show_notes(record, same)
         if record.sha256:
@@ -110,6 +121,12 @@ class DetailPanel(QFrame):
         self._show_actions(record, parent, missing=missing)
         if not same:
             self._scroll.verticalScrollBar().setValue(0)
+
+    def show_cards(self, cards: Sequence[KeptCard]) -> None:
+        """Show the proofs of the model; what a fine-tuning measured of an adapter stands for one."""
+        measured = self._record is not None and self._record.format == "adapter"
+        self.proof.setVisible(bool(cards) or not measured)
+        self.proof.show_cards(cards)
 
     def show_hash(self, progress: HashProgress) -> None:
         """How far the hash of a model is; of no interest where another model is shown."""
@@ -148,8 +165,7 @@ class DetailPanel(QFrame):
         if fits:
             self.fits.set_model(facts)
         tuning = facts.tuning if facts is not None else None
-        for part in (self._learned_section, self._facts_title):
-            part.setVisible(tuning is not None)
+        self._learned_section.setVisible(tuning is not None)
         if tuning is not None:
             self._learned.set_facts([Fact(*row) for row in tuning_rows(tuning)])
         self.template.setVisible(bool(facts and facts.chat_template))
@@ -187,6 +203,9 @@ class DetailPanel(QFrame):
         self.heading.link_wanted.connect(self.link_wanted)
         self.heading.locate_wanted.connect(lambda: self.wanted.emit("locate", self._record))
         self.heading.remove_wanted.connect(lambda: self.wanted.emit("remove", self._record))
+        self.proof = ProofCard(theme, body)
+        self.proof.measure_wanted.connect(lambda: self.wanted.emit("measure", self._record))
+        self.proof.export_wanted.connect(self.export_wanted)
         self._grid = FactGrid(body)
         self.hash = HashRow(body)
         self.template = QPushButton("Show chat template", body)
@@ -199,6 +218,7 @@ class DetailPanel(QFrame):
         self._build_notes(body)
         self._learned = FactGrid(body)
         column.addWidget(self.heading)
+        column.addWidget(self.proof)
         self._learned_section = _section(column, "What it learned", self._learned)
         self._facts_title = QLabel("What it is", body)
         self._facts_title.setProperty("role", "section")

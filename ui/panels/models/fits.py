@@ -9,9 +9,9 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from ui import format as show
-from ui.panels.models.facts import Fact, FactGrid
 from ui.theme import Theme
 from ui.widgets.badge import Badge
+from ui.widgets.fact_grid import Fact, FactGrid
 from ui.widgets.form_inputs import CalmSpinBox
 from ui.widgets.model_words import fit_line, place_line
 from workbench.library.fit import FitEstimate, FitPlace

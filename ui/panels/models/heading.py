@@ -60,8 +60,15 @@ class Heading(QWidget):
         theme.changed.connect(self._tell_origin)
 
     def show_model(
-        self, record: ModelRecord, parent: ModelRecord | None, job_title: str, *, missing: bool
+        self,
+        record: ModelRecord,
+        parent: ModelRecord | None,
+        job_title: str,
+        *,
+        missing: bool,
+        proved: bool = False,
     ) -> None:
+        """Show a model; one that was `proved` has its figures on the card below."""
         self._shown = (record, parent, job_title)
         self._title.set_text(record.name)
         self._tell_origin()
@@ -70,6 +77,8 @@ class Heading(QWidget):
             gain, of = gain_figure(record.tuning)
         self._figure.setText(gain or show.bytes(record.size_bytes))
         self._beside.setText(of if gain else record.quantization)
+        for each in (self._figure, self._beside):
+            each.setVisible(not proved)
         self._gone.setVisible(missing)
         self._gone_text.setText(
             f"Its files are no longer at {_breakable(str(record.path))}. They were moved or deleted, "
