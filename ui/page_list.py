@@ -49,6 +49,7 @@ PAGES = (
     PageEntry("optimize", "Optimize", "optimize", "ui.pages.optimize", "OptimizePage"),
     PageEntry("finetune", "Fine-tune", "finetune", "ui.pages.finetune", "FinetunePage"),
     PageEntry("jobs", "Jobs", "jobs", "ui.pages.jobs", "JobsPage"),
+    PageEntry("compare", "Compare", "scales", "ui.pages.compare", "ComparePage"),
     PageEntry("settings", "Settings", "settings", "ui.pages.settings", "SettingsPage", at_foot=True),
 )
 

@@ -38,7 +38,7 @@ def take_all(app: QApplication, theme: Theme, home: Home, folder: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="tenfold-") as empty:
         for root, prefix, pages in (
             (home, "", tuple(entry.name for entry in PAGES)),
-            (Home(Path(empty)), "empty-", ("models", "optimize", "finetune", "jobs", "chat")),
+            (Home(Path(empty)), "empty-", ("models", "optimize", "finetune", "jobs", "compare", "chat")),
         ):
             with Session.open(root, supervise=False) as session:
                 window = MainWindow(AppContext(session, theme))

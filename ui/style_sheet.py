@@ -88,6 +88,7 @@ QPushButton[variant="quiet"]:focus, QToolButton[variant="quiet"]:focus {
     border: 2px solid $accent; padding: 4px 8px;
 }
 QPushButton[variant="quiet"]:disabled { color: $faint; background: transparent; }
+QPushButton[toggle="true"]:checked { background: $accent_soft; color: $accent; border-color: $accent; }
 QPushButton[segment="true"] { padding: 4px 8px; font-size: 12px; border-radius: 7px; min-height: 16px; }
 QPushButton[link="true"] { text-align: left; color: $text; padding: 4px 6px; font-weight: 500; }
 QPushButton[link="true"]:focus { padding: 3px 5px; }

@@ -22,7 +22,7 @@ from workbench.session import Session
 from workbench.store.tables import JobRow, ModelRow
 
 COUNT = 10_000
-PAGES = ("models", "jobs", "optimize", "finetune", "settings")
+PAGES = ("models", "jobs", "optimize", "finetune", "compare", "settings")
 
 
 def main() -> int:
