@@ -122,7 +122,7 @@ def _show_failure(error: WorkbenchError) -> None:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tenfold-ui", description="The window of Tenfold.")
     parser.add_argument("--home", type=Path, help="the folder that holds everything")
-    parser.add_argument("--page", default="", help="the page to begin with: models, optimize, compare, jobs, …")
+    parser.add_argument("--page", default="", help="the page to begin with: models, compare, jobs, …")
     parser.add_argument(
         "--screenshots", type=Path, metavar="DIR", help="draw every page into this folder and end"
     )
