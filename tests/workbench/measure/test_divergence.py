@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from workbench.errors import WorkbenchError
-from workbench.measure.divergence import Distance, Divergence
+from workbench.measure.divergence import Distance, Divergence, percentile
 
 
 def predictions(positions: int, vocabulary: int, seed: int) -> NDArray[np.float32]:
@@ -80,6 +80,51 @@ def test_pieces_and_shapes_don_t_matter() -> None:
     assert whole.same_top == (reference.argmax(-1) == candidate.argmax(-1)).mean()
     assert pieces.distance() == as_windows == whole
     assert pieces.positions == 60
+
+
+def test_logits_need_not_be_normalized() -> None:
+    reference, candidate = predictions(60, 500, 1), predictions(60, 500, 2)
+    expected = distance(reference, candidate)
+    found = Divergence()
+
+    sums = found.add(reference + np.float32(5), candidate - np.float32(3))
+
+    assert found.distance().mean_kld == pytest.approx(expected.mean_kld, rel=1e-5)
+    assert found.distance().same_top == expected.same_top
+    assert sums.reference == pytest.approx(np.full(60, 5), abs=1e-5)
+    assert sums.candidate == pytest.approx(np.full(60, -3), abs=1e-5)
+
+
+def test_float32_is_exact_enough_for_models_that_hardly_differ() -> None:
+    logits = np.random.default_rng(1).normal(0, 4, (40, 50_000))
+    other = logits + np.random.default_rng(2).normal(0, 0.01, logits.shape)
+    exact = distance(logits, other)
+
+    found = distance(logits.astype(np.float32), other.astype(np.float32))
+
+    assert exact.mean_kld < 1e-4
+    assert found.mean_kld == pytest.approx(exact.mean_kld, rel=0.01)
+    assert found.median_kld == pytest.approx(exact.median_kld, rel=0.01)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_a_percentile_s_error_is_how_much_it_varies(share: float) -> None:
+    samples = np.sort(np.random.default_rng(3).exponential(size=(300, 2000)), axis=-1)
+
+    found = [percentile(each, share) for each in samples]
+
+    values, errors = np.array(found).T
+    assert values.mean() == pytest.approx(-math.log(1 - share), rel=0.02)
+    assert errors.mean() == pytest.approx(values.std(), rel=0.15)
+
+
+def test_a_histogram_counts_every_position() -> None:
+    wanted = np.array([0.05, 0.2, 0.5, 0.5, 3.0])
+    candidate = np.stack([-wanted, np.log(-np.expm1(-wanted))], -1)
+    found = Divergence()
+    found.add(np.broadcast_to(np.array([0.0, -np.inf]), candidate.shape), candidate)
+
+    assert found.counts(np.array([0.1, 0.3, 0.9, 1.0])).tolist() == [2, 2, 1]
 
 
 def test_it_is_never_below_zero_though_float32_rounds() -> None:
