@@ -8,7 +8,7 @@ speculation). One that brings a batch loop of its own is an `Engine` directly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -75,6 +75,18 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     logits: bool = True
 
 
+class Continued(Struct, frozen=True, kw_only=True):
+    """A text, and several ways to go on from it, as tokens.
+
+    Attributes:
+        beginning: At least one token.
+        endings: Each of at least one token.
+    """
+
+    beginning: tuple[int, ...]
+    endings: tuple[tuple[int, ...], ...]
+
+
 class Engine(Protocol):
     """A loaded model that generates. Not thread-safe: one thread adds, steps and cancels."""
 
@@ -128,6 +140,22 @@ class Engine(Protocol):
 
         Args:
             adapters: Switched on for it; none for the base model alone.
+        """
+
+    def likelihoods(
+        self,
+        items: Sequence[Continued],
+        adapters: tuple[AdapterUse, ...] = (),
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> list[tuple[float, ...]]:
+        """For each item the log-likelihood of each of its endings, in nats. No request may be under way.
+
+        Args:
+            adapters: Switched on for it; none for the base model alone.
+            progress: Called now and then with the items done and their number; what it raises ends the work.
+
+        Raises:
+            ContextFullError: An item is longer than the context.
         """
 
     def embed(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:

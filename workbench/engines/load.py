@@ -185,7 +185,7 @@ def _open_mlx(options: LoadOptions, facts: ModelFacts, estimate: int, progress: 
     if not runs_singly(options):
         return batched(model, prompting, report)
     loaded = _Loaded(
-        MlxRows(model, options),
+        MlxRows(model, kv_type=options.kv_type, adapters=bool(options.adapters)),
         model.tokenizer,
         template=None,
         checks=report.checks,

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.engines.answer import Answer
-from workbench.engines.base import Capabilities, Engine, Logits, Tokenizer
+from workbench.engines.base import Capabilities, Continued, Engine, Logits, Tokenizer
 from workbench.engines.choose import conflicts
 from workbench.engines.constraints import Constrainer
 from workbench.engines.errors import RequestError
+from workbench.engines.likelihoods import row_likelihoods
 from workbench.engines.mlx_choosing import Chooser, device_sampler, is_plain
 from workbench.engines.mlx_model import CHUNK, MlxModel
 from workbench.engines.mlx_prompts import ComputedPrompts
@@ -70,7 +71,7 @@ def runs_singly(options: LoadOptions) -> bool:
 def draft_rows(options: LoadOptions) -> tuple[MlxRows, Tokenizer]:
     """A draft model's rows and tokenizer."""
     loaded = MlxModel(options)
-    return MlxRows(loaded, options), loaded.tokenizer
+    return MlxRows(loaded, kv_type=options.kv_type, adapters=bool(options.adapters)), loaded.tokenizer
 
 
 def batched(loaded: MlxModel, prompting: Prompting, report: LoadReport) -> Engine:
@@ -176,6 +177,15 @@ class MlxEngine:
     def logits(self, tokens: Sequence[int], since: int = 0, adapters: tuple[AdapterUse, ...] = ()) -> Logits:
         with self._alone(adapters):
             return self._loaded.logits(tokens, since)
+
+    def likelihoods(
+        self,
+        items: Sequence[Continued],
+        adapters: tuple[AdapterUse, ...] = (),
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> list[tuple[float, ...]]:
+        with self._alone(adapters):
+            return row_likelihoods(MlxRows(self._loaded), items, adapters, progress)
 
     def embed(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
         vectors, count = [], 0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from workbench.engines.base import Capabilities, Chunk, Logits
 from workbench.engines.mlx_model import CHUNK, MlxModel, as_numpy
-from workbench.engines.request import AdapterUse, LoadOptions
+from workbench.engines.request import AdapterUse, KvType
 from workbench.errors import UsageError
 
 _BITS = {"q8_0": 8, "q4_0": 4}
@@ -25,19 +25,19 @@ class MlxRows:
         UsageError: The cache type does not suit the model's heads.
     """
 
-    def __init__(self, loaded: MlxModel, options: LoadOptions) -> None:
+    def __init__(self, loaded: MlxModel, *, kv_type: KvType = "f16", adapters: bool = False) -> None:
         self.count = 1
         self.context = loaded.context
         self.chunk = CHUNK
         self._loaded = loaded
-        self._kv_type = options.kv_type
+        self._kv_type = kv_type
         self._group = 0
-        if options.kv_type != "f16":
+        if kv_type != "f16":
             width = loaded.head_width()
             self._group = next((size for size in _GROUPS if width % size == 0), 0)
             if not self._group:
                 raise UsageError(
-                    f"A cache of type {options.kv_type} needs heads whose width is a multiple of 32;"
+                    f"A cache of type {kv_type} needs heads whose width is a multiple of 32;"
                     f" this model's are {width} wide.",
                     remedy="Use f16.",
                 )
@@ -46,8 +46,8 @@ class MlxRows:
         self.capabilities = Capabilities(
             batch=False,
             truncate=all(layer.is_trimmable() for layer in self._cache),
-            save=options.kv_type == "f16",
-            adapters=bool(options.adapters),
+            save=kv_type == "f16",
+            adapters=adapters,
             embeddings=True,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.engines.answer import Answer, Clock
-from workbench.engines.base import Capabilities, Chunk, Logits, Rows, Tokenizer
+from workbench.engines.base import Capabilities, Chunk, Continued, Logits, Rows, Tokenizer
 from workbench.engines.constraints import Constrainer
 from workbench.engines.errors import RequestError
+from workbench.engines.likelihoods import row_likelihoods
 from workbench.engines.prompt_store import SHORTEST, PromptStore
 from workbench.engines.prompting import Prompting
 from workbench.engines.request import AdapterUse, EngineName, Request
@@ -151,6 +152,15 @@ class Scheduler:
     def logits(self, tokens: Sequence[int], since: int = 0, adapters: tuple[AdapterUse, ...] = ()) -> Logits:
         self._forget_all()
         return self._rows.logits(tokens, since, adapters)
+
+    def likelihoods(
+        self,
+        items: Sequence[Continued],
+        adapters: tuple[AdapterUse, ...] = (),
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> list[tuple[float, ...]]:
+        self._forget_all()
+        return row_likelihoods(self._rows, items, adapters, progress)
 
     def embed(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
         if not self.capabilities.embeddings:
