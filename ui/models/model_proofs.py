@@ -75,6 +75,11 @@ class ModelProofs(QObject):
         self._rows = _rows(self._cards)
         self.changed.emit()
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether some of the folder is still to be looked at."""
+        return self._timer.isActive()
+
     def stop(self) -> None:
         """Read no further."""
         self._timer.stop()

@@ -50,6 +50,7 @@ class FactGrid(QWidget):
         while len(self._lines) <= row:
             label = QLabel(self)
             label.setProperty("role", "second")
+            label.setTextFormat(Qt.TextFormat.PlainText)
             value = ElidedLabel("", Qt.TextElideMode.ElideMiddle, self)
             value.setProperty("role", "body")
             value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

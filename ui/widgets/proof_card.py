@@ -68,7 +68,7 @@ class ProofCard(QWidget):
         self._kept = tuple(kept)
         self._others.clear()
         for each in self._kept:
-            action = QAction(made_line(each.card), self._others)
+            action = QAction(made_line(each.card).replace("&", "&&"), self._others)
             action.setCheckable(True)
             action.triggered.connect(lambda _on=False, card=each.card: self.show_card(card))
             self._others.addAction(action)

@@ -38,6 +38,7 @@ class Proofs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: dict[Path, tuple[tuple[int, int], Card | None]] = {}
+        self._waiting: list[Path] = []
 
     def add(self, card: Card) -> Path:
         """Keep a card, whole or not at all. Returns its place.
@@ -69,18 +70,17 @@ class Proofs:
         return tuple(sorted(found, key=lambda each: -each.card.conditions.made_at))
 
     def read_some(self, seconds: float) -> bool:
-        """Read what is new or changed, for about so long; whether all of it is read now.
+        """Go on looking through the folder for about so long; whether the end is reached.
 
-        A window calls it between two frames, so that a thousand cards hold up none.
+        A window calls it between two frames until it is, so that a thousand cards hold up none of them.
         """
         until = time.perf_counter() + seconds
-        for path in self._paths():
-            before = self._known.get(path)
-            self._read(path)
-            # Looking whether a file changed costs little; only reading one is put off.
-            if self._known.get(path) is not before and time.perf_counter() > until:
-                return False
-        return True
+        self._waiting = self._waiting or self._paths()
+        while self._waiting:
+            self._read(self._waiting.pop())
+            if time.perf_counter() > until:
+                break
+        return not self._waiting
 
     def of(self, sha256: str | None) -> tuple[KeptCard, ...]:
         """The cards about a model, newest first; none where its hash is not known yet."""

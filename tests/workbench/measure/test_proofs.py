@@ -36,3 +36,16 @@ def test_damaged_and_altered_cards_are_left_out_and_a_mended_one_is_read(tmp_pat
     assert [each.path for each in proofs.all()] == [path]
     proofs.remove(path)
     assert proofs.all() == ()
+
+
+def test_folder_is_looked_through_in_pieces_and_to_its_end(tmp_path: Path) -> None:
+    writing = Proofs(tmp_path)
+    for number in range(3):
+        writing.add(card("Q4_K_M", made_at=float(number)))
+    proofs = Proofs(tmp_path)
+
+    ends = [proofs.read_some(0.0) for _ in range(3)]
+
+    assert ends == [False, False, True]
+    assert len(proofs.all()) == 3
+    assert Proofs(tmp_path / "none").read_some(0.0)
