@@ -34,13 +34,18 @@ _AGAIN = "Download or copy it again: the file is cut short or damaged."
 
 @dataclass(frozen=True, slots=True)
 class StoredTensor:
-    """One tensor of a safetensors file: elements as stored, so packed weights are not unpacked here."""
+    """One tensor of a safetensors file: elements as stored, so packed weights are not unpacked here.
+
+    Attributes:
+        begin: The byte of the file at which its elements begin.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     elements: int
     size_bytes: int
+    begin: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +94,17 @@ def read_safetensors_header(path: Path) -> SafetensorsHeader:
         raise _damaged(path, "its metadata is not a table of strings.")
     if len(content) > MAX_TENSORS:
         raise _damaged(path, f"{len(content)} tensors are announced, more than any real model has.")
-    tensors = _tensors(path, content, data_bytes=size - 8 - length)
+    tensors = _tensors(path, content, data_begin=8 + length, data_bytes=size - 8 - length)
     return SafetensorsHeader(path, metadata, tensors, size)
 
 
-def _tensors(path: Path, content: dict[str, Any], *, data_bytes: int) -> tuple[StoredTensor, ...]:
+def _tensors(
+    path: Path, content: dict[str, Any], *, data_begin: int, data_bytes: int
+) -> tuple[StoredTensor, ...]:
     tensors: list[StoredTensor] = []
     spans: list[tuple[int, int, str]] = []
     for name, entry in content.items():
-        tensor, begin, end = _tensor(path, name, entry)
+        tensor, begin, end = _tensor(path, name, entry, data_begin)
         tensors.append(tensor)
         spans.append((begin, end, name))
     reached, before = 0, ""
@@ -116,7 +123,7 @@ def _tensors(path: Path, content: dict[str, Any], *, data_bytes: int) -> tuple[S
     return tuple(tensors)
 
 
-def _tensor(path: Path, name: str, entry: Any) -> tuple[StoredTensor, int, int]:
+def _tensor(path: Path, name: str, entry: Any, data_begin: int) -> tuple[StoredTensor, int, int]:
     if not name or len(name) > MAX_NAME:
         raise _damaged(path, f"a tensor name of {len(name)} characters; 1 to {MAX_NAME} are allowed.")
     if not isinstance(entry, dict):
@@ -143,7 +150,8 @@ def _tensor(path: Path, name: str, entry: Any) -> tuple[StoredTensor, int, int]:
             f"the tensor {name!r} of {dtype} {list(shape)} takes {size_bytes} bytes, "
             f"and its place holds {offsets[1] - offsets[0]}.",
         )
-    return StoredTensor(name, dtype, shape, elements, size_bytes), offsets[0], offsets[1]
+    begin, end = offsets
+    return StoredTensor(name, dtype, shape, elements, size_bytes, data_begin + begin), begin, end
 
 
 def _whole_numbers(value: Any, *, most: int) -> tuple[int, ...] | None:
