@@ -60,6 +60,11 @@ class ChoiceList(QAbstractListModel):
         """The ids of the chosen models, in the order of the list."""
         return tuple(row.record.id for row in self._all if row.record.id in self._chosen)
 
+    @property
+    def measured(self) -> int:
+        """How many models have a card, whether or not they are searched away."""
+        return sum(row.card is not None for row in self._all)
+
     def set_models(self, records: Sequence[ModelRecord], cards: Mapping[str, Card]) -> None:
         """Show these models.
 

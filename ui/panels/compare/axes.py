@@ -45,25 +45,35 @@ def linear(
     if from_zero:
         low = min(low, 0.0)
     if high - low < 1e-9 * max(abs(high), 1e-9):
-        low, high = (0.0 if from_zero or high == 0 else low * 0.9), (high * 1.1 or 1.0)
+        half = abs(high) * 0.1
+        low, high = (low - half, high + half) if half else (low, low + 1.0)
     spread = (high - low) * room
     low, high = (low if from_zero and low == 0 else low - spread), high + spread
     return Axis(low, high, tuple((tick, words(tick)) for tick in _round_figures(low, high, most)))
 
 
 def log(
-    values: Iterable[float], words: Words, *, room: float = 0.06, ticks: Sequence[float] | None = None
+    values: Iterable[float],
+    words: Words,
+    *,
+    room: float = 0.06,
+    least: float = 2.0,
+    ticks: Sequence[float] | None = None,
 ) -> Axis:
-    """A logarithmic axis that holds all values above 0, at least a factor of two from end to end.
+    """A logarithmic axis that holds all values above 0.
+
+    Args:
+        least: From end to end there is at least this factor.
+        ticks: What is marked; round figures where not given.
 
     >>> [text for _, text in log([0.002, 0.61], str).ticks]
     ['0.01', '0.1']
     """
     found = [value for value in values if math.isfinite(value) and value > 0]
     low, high = (min(found), max(found)) if found else (1.0, 10.0)
-    if high < 2 * low:
+    if high < least * low:
         middle = math.sqrt(low * high)
-        low, high = middle / math.sqrt(2), middle * math.sqrt(2)
+        low, high = middle / math.sqrt(least), middle * math.sqrt(least)
     factor = (high / low) ** room
     low, high = low / factor, high * factor
     marks = _decades(low, high) if ticks is None else [each for each in ticks if low <= each <= high]

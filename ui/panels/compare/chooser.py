@@ -85,8 +85,7 @@ class ChooserPanel(Card):
             self.family_wanted.emit(record.id)
 
     def _count(self) -> None:
-        chosen = len(self._choices.chosen)
-        self.counted.setText(f"{chosen} chosen")
+        self.counted.setText(f"{len(self._choices.chosen)} of {self._choices.measured} measured")
 
 
 class _ChoiceView(QListView):

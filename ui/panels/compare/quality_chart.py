@@ -91,7 +91,12 @@ class QualityChart(Chart):
             painter,
             box,
             linear([self.figure(each) or 0.0 for _, each in shown], self.words, room=0.09),
-            log([each for each in divergences if each >= _NOTHING], lambda value: f"{value:g}", room=0.1),
+            log(
+                [each for each in divergences if each >= _NOTHING],
+                lambda value: f"{value:g}",
+                room=0.1,
+                least=10.0,
+            ),
             tokens,
             titles=(self._title, "Mean KL divergence, nats (log)"),
             lane=lane,
@@ -202,7 +207,7 @@ class QualityChart(Chart):
             Wanted(points[place], QSizeF(metrics.horizontalAdvance(name) + 2, metrics.height()))
             for place, name in zip(order, names, strict=True)
         ]
-        room = frame.box.adjusted(2, -4, 14, lane)
+        room = frame.box.adjusted(2, -10, 14, lane)
         for place, name, box in zip(order, names, place_names(wanted, room, lines), strict=True):
             if box is None:
                 continue
