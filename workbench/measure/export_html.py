@@ -20,7 +20,7 @@ from workbench.measure.card_plots import decode_by_batch, divergence_histogram, 
 from workbench.measure.card_shapes import Picture
 from workbench.measure.export_style import STYLE
 from workbench.measure.export_svg import svg
-from workbench.measure.grade import Grade, by_stage, failed_checks, grade, headline
+from workbench.measure.grade import Grade, failed_checks, grade, headline
 
 _PLOT = (420.0, 150.0)
 _LEGEND = (
@@ -67,7 +67,8 @@ def page(card: Card) -> str:
 def _head(card: Card) -> str:
     said = grade(card)
     tone = _TONES[said] if said else "plain"
-    against = f" compared with <bdi>{_text(card.reference.name)}</bdi>" if card.reference is not None else ""
+    other = card.reference.name if card.reference is not None else ""
+    against = f" · compared with <bdi>{_text(other)}</bdi>" if other else ""
     date = condition_lines(card.conditions)[0].value
     parts = [
         "<header>",
@@ -76,7 +77,7 @@ def _head(card: Card) -> str:
         f'<p class="headline {tone}">{_text(headline(card))}</p>',
     ]
     parts += [
-        f'<p class="fault"><b>{_text(each.name)}{_text(by_stage(each))}.</b> {_text(each.finding)}</p>'
+        f'<p class="fault"><b>{_text(each.name[:1].upper() + each.name[1:])}.</b> {_text(each.finding)}</p>'
         for each in failed_checks(card)
     ]
     return "\n".join([*parts, "</header>"])
@@ -141,7 +142,11 @@ def _end(card: Card) -> str:
     )
     conditions = _table([*condition_lines(card.conditions), *models, seal], ("", "", "", ""))
     document = f"<pre>{_text(encode(card).decode())}</pre>"
-    return _section("Conditions", conditions) + "\n" + _section("The card as JSON", document)
+    return (
+        _section("Conditions", f'<div class="long">{conditions}</div>')
+        + "\n"
+        + _section("The card as JSON", document)
+    )
 
 
 def _example(example: Example) -> str:

@@ -29,10 +29,10 @@ dd.second { font-size: 12px; font-weight: 400; }
 figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: 4px; }
 svg { width: 100%; height: auto; display: block; }
 svg text { font-size: 12px; fill: var(--second); } svg text.text { fill: var(--text); }
-svg .model { fill: var(--model); stroke: var(--model); }
-svg .reference { fill: var(--reference); stroke: var(--reference); }
-svg .axis { fill: none; stroke: var(--line); } svg .ground { fill: var(--line); stroke: none; }
-svg .text.stroke { stroke: var(--text); } svg rect { stroke: none; } svg polyline { fill: none; }
+svg .model { fill: var(--model); } svg .reference { fill: var(--reference); }
+svg .ground { fill: var(--line); } svg .stroke { fill: none; }
+svg .stroke.axis { stroke: var(--line); } svg .stroke.text { stroke: var(--text); }
+svg .stroke.model { stroke: var(--model); } svg .stroke.reference { stroke: var(--reference); }
 .legend { color: var(--second); }
 .legend .model { color: var(--model); } .legend .reference { color: var(--reference); }
 details { border-top: 1px solid var(--line); padding: 10px 0; }
@@ -41,6 +41,8 @@ summary { font-weight: 600; cursor: pointer; }
 table { border-collapse: collapse; width: 100%; margin-top: 8px; }
 th, td { text-align: left; padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top;
   font-weight: 400; overflow-wrap: anywhere; }
+td:not(.second) { white-space: nowrap; } .long td { white-space: normal; }
+figcaption .second { font-weight: 400; }
 th[scope=row] { color: var(--second); } thead th { color: var(--second); font-size: 12px; }
 article { border-bottom: 1px solid var(--line); padding: 10px 0; }
 .prompt { font-weight: 600; }
