@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QFont, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -66,6 +66,7 @@ class ChooserPanel(Card):
         self.column.addWidget(self.view, 1)
         self.column.addLayout(tools)
         self.search.textChanged.connect(choices.search)
+        self.search.returnPressed.connect(self.view.setFocus)
         self.view.measure_wanted.connect(lambda id: self.measure_wanted.emit([id]))
         none.clicked.connect(lambda: choices.choose(()))
         family.clicked.connect(self._ask_family)
@@ -94,8 +95,11 @@ class _ChoiceView(QListView):
     def __init__(self, theme: Theme, choices: ChoiceList) -> None:
         super().__init__()
         self._choices = choices
+        self._current_id = ""
         self._delegate = _ChoiceDelegate(theme, self)
+        choices.modelAboutToBeReset.connect(self._keep_current)
         self.setModel(choices)
+        choices.modelReset.connect(self._restore_current)
         self.setItemDelegate(self._delegate)
         self.setAccessibleName("Models to compare")
         self.setAccessibleDescription("Space chooses a measured model; Enter measures one that has no card")
@@ -125,10 +129,14 @@ class _ChoiceView(QListView):
         elif self._delegate.pill(self.visualRect(index)).contains(event.position().toPoint()):
             self._act(index.row())
 
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        if not self.currentIndex().isValid() and self._choices.rowCount():
-            self.setCurrentIndex(self._choices.index(0))
+    def _keep_current(self) -> None:
+        record = self._choices.record(self.currentIndex().row())
+        self._current_id = record.id if record is not None else ""
+
+    def _restore_current(self) -> None:
+        """The same model again; the first one where it is not there any more."""
+        if self._choices.rowCount():
+            self.setCurrentIndex(self._choices.index(max(self._choices.row_of(self._current_id), 0)))
 
     def _act(self, row: int) -> None:
         record = self._choices.record(row)
