@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from ui.theme import Theme
 from ui.widgets.badge import Badge
 from ui.widgets.card import label, restyle
+from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.fact_grid import Fact, FactGrid
 from ui.widgets.message import MessageBar
 from ui.widgets.model_title import WrappedTitle
@@ -177,8 +178,15 @@ class ProofCard(QWidget):
         self._sentence = label("", "body", inside, wrap=True)
         self._facts = FactGrid(inside)
         self._plots = CardPlots(self._theme, inside)
+        self._choose = QPushButton("", inside)
+        self._choose.setProperty("menu", "true")
+        self._choose.setProperty("segment", "true")
+        self._choose.setAccessibleName("All proofs of this model")
+        self._others = QMenu(self)
+        self._choose.setMenu(self._others)
         for widget in (self._fault, self._sentence, self._facts):
             column.addWidget(widget)
+        column.addWidget(self._choose, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self._build_buttons(inside))
         column.addWidget(self._plots)
         self._tasks = QWidget(inside)
@@ -205,18 +213,11 @@ class ProofCard(QWidget):
     def _build_figures(self, inside: QWidget) -> QHBoxLayout:
         self._figure = label("", "figure", inside)
         self._beside = label("", "second", inside)
-        self._choose = QPushButton("", inside)
-        self._choose.setProperty("menu", "true")
-        self._choose.setProperty("segment", "true")
-        self._choose.setAccessibleName("All proofs of this model")
-        self._others = QMenu(self)
-        self._choose.setMenu(self._others)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self._figure)
         row.addStretch(1)
         row.addWidget(self._beside)
-        row.addWidget(self._choose)
         return row
 
     def _build_buttons(self, inside: QWidget) -> QWidget:
@@ -249,14 +250,19 @@ def _capital(text: str) -> str:
 
 
 def _task_row(line: Line, verdict: str, parent: QWidget) -> QWidget:
+    """A set's name, what both got right, and below them what that shows."""
     row = QWidget(parent)
-    row.setToolTip(line.meaning)
     row.setAccessibleName(f"{line.label}: {line.change}, {verdict}")
-    grid = FactGrid(row)
-    grid.set_facts([Fact(line.label, line.change, line.meaning)])
-    column = QVBoxLayout(row)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(2)
-    column.addWidget(grid)
-    column.addWidget(Badge(verdict, task_tone(verdict), row))
+    name = ElidedLabel(line.label, parent=row)
+    name.setProperty("role", "second")
+    figures = label(line.change, "body", row)
+    figures.setToolTip(line.meaning)
+    shown = Badge(verdict, task_tone(verdict), row)
+    grid = QGridLayout(row)
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setVerticalSpacing(2)
+    grid.setColumnStretch(0, 1)
+    grid.addWidget(name, 0, 0)
+    grid.addWidget(figures, 0, 1)
+    grid.addWidget(shown, 1, 0, 1, 2, Qt.AlignmentFlag.AlignLeft)
     return row

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -75,7 +76,7 @@ def _pair(example: Example, reference: str, candidate: str, colour: str) -> Grou
     ground = Ground()
     prompt = _text(_escaped(example.prompt[:_MOST_LETTERS]), "body")
     font = prompt.font()
-    font.setBold(True)
+    font.setWeight(QFont.Weight.DemiBold)
     prompt.setFont(font)
     grid = QGridLayout()
     grid.setHorizontalSpacing(20)
