@@ -52,10 +52,15 @@ from workbench.errors import (
     WorkbenchError,
 )
 from workbench.hardware import peak_resident_bytes
+from workbench.measure.card import Card
+from workbench.measure.card import encode as encode_card
 from workbench.measure.divergence import Distance, Divergence
 from workbench.measure.exact_match import exact_match, may_become
+from workbench.measure.measured import Measured, measured_model
 from workbench.measure.paired import Paired, paired
+from workbench.measure.proof_request import ProofRequest
 from workbench.measure.questions import Question
+from workbench.measure.stages import Report
 from workbench.measure.verdict import forgotten, verdict
 from workbench.measure.windows import windows_of
 from workbench.model import Model, ModelFacts, ModelFormat, TensorGroup
@@ -78,6 +83,7 @@ __all__ = [
     "Backend",
     "Batch",
     "BatchPlan",
+    "Card",
     "Choice",
     "Condition",
     "Constraint",
@@ -94,6 +100,7 @@ __all__ = [
     "JobContext",
     "JobPaused",
     "LoadOptions",
+    "Measured",
     "Message",
     "MissingExtraError",
     "Model",
@@ -109,6 +116,7 @@ __all__ = [
     "Params",
     "PluginError",
     "PromptTexts",
+    "ProofRequest",
     "Question",
     "Recipe",
     "Request",
@@ -126,6 +134,7 @@ __all__ = [
     "calibration_text",
     "collate",
     "data_layout",
+    "encode_card",
     "epoch_batches",
     "exact_match",
     "fact",
@@ -134,12 +143,14 @@ __all__ = [
     "general_text",
     "is_target",
     "may_become",
+    "measured_model",
     "open_engine",
     "open_sides",
     "operation",
     "paired",
     "peak_resident_bytes",
     "plain_text",
+    "prove",
     "read_selection",
     "setting",
     "side_of",
@@ -271,6 +282,18 @@ def general_items() -> tuple[Question, ...]:
     from workbench.measure.questions import read_questions
 
     return read_questions(GENERAL_ITEMS)
+
+
+def prove(request: ProofRequest, *, cache: Path, report: Report) -> Card:
+    """Measure a model beside its reference; see `workbench.measure.proving.prove`.
+
+    Args:
+        cache: `job.cache`.
+        report: The job.
+    """
+    from workbench.measure.proving import prove as measure
+
+    return measure(request, cache=cache, report=report)
 
 
 Run = Callable[..., Path]

@@ -23,6 +23,7 @@ class Preferences(BaseModel):
         go_on_after_error: Whether the queue goes on where a job failed.
         keep_jobs_on_quit: Whether running jobs go on after the window is closed.
         hub_endpoint: Another hub than the one that `HF_ENDPOINT` names.
+        proof: How the results of operations are measured, unless chosen otherwise.
         extra_model_folders: Folders that “Find on this computer” also looks into.
     """
 
@@ -35,6 +36,7 @@ class Preferences(BaseModel):
     go_on_after_error: bool = True
     keep_jobs_on_quit: bool = True
     hub_endpoint: str = ""
+    proof: Literal["none", "quick", "full"] = "quick"
     extra_model_folders: tuple[str, ...] = ()
 
 

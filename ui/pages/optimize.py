@@ -31,11 +31,14 @@ from ui.widgets.optimize_plan import OptimizePlan, size_of_choice
 from workbench.catalogue_entry import OperationEntry, PluginFailure
 from workbench.errors import ParameterError, WorkbenchError
 from workbench.jobs.build import make_spec
+from workbench.jobs.proof_jobs import OPERATION as PROVE
+from workbench.jobs.proof_jobs import can_end_with_proof, with_proof
 from workbench.jobs.script import render
 from workbench.jobs.spec import JobSpec
 from workbench.library.bases import no_base
 from workbench.library.records import ModelRecord
 from workbench.model import FORMAT_TITLES, ModelFacts
+from workbench.settings import Preferences
 
 #: How long a person may go on typing before the plan is worked out anew.
 _SETTLE_MS = 120
@@ -323,11 +326,23 @@ class OptimizePage(QWidget):
         if spec is None:
             return
         try:
-            job = self._session.board.submit(spec)
+            job = self._session.board.submit(self._with_proof(spec))
         except WorkbenchError as error:
             self._report(error)
             return
         self._started(job.id, job.title)
+
+    def _with_proof(self, spec: JobSpec) -> JobSpec:
+        """The job with the proof of its result behind it, where one was chosen and can be made."""
+        proof = next((each for each in self._operations if each.name == PROVE), None)
+        entry = self.entry
+        if proof is None or entry is None or not can_end_with_proof(entry):
+            return spec
+        return with_proof(spec, proof, self._session.settings.load().proof)
+
+    def _keep_proof_form(self, form: str) -> None:
+        settings = self._session.settings
+        settings.save(Preferences.model_validate({**settings.load().model_dump(), "proof": form}))
 
     def _started(self, job_id: str, title: str) -> None:
         self._context.message.emit("good", f"“{title}” is in the queue.")
@@ -387,6 +402,8 @@ class OptimizePage(QWidget):
         self._plan.start.connect(self._start)
         self._plan.export.connect(self._export)
         self._plan.renamed.connect(self._name_edited)
+        self._plan.proof_chosen.connect(self._keep_proof_form)
+        self._plan.show_proof(self._session.settings.load().proof)
         row.addWidget(self._plan)
         add = QPushButton("Add a model")
         add.setProperty("variant", "primary")

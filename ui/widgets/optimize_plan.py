@@ -12,14 +12,23 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from ui import format
+from ui.widgets.form_inputs import CalmComboBox
 from ui.widgets.message import MessageBar
 from workbench.catalogue_entry import OperationEntry
 from workbench.errors import MissingExtraError
+from workbench.jobs.proof_jobs import ProofForm, can_end_with_proof
 from workbench.model import FORMAT_TITLES, ModelFacts
 from workbench.params import Choice, FieldSpec
 
 #: A module that is there when a backend's extra is installed. Only looked for, never imported.
 _MODULES = {"llama": ("llama_cpp", "llama.cpp"), "torch": ("torch", "PyTorch"), "mlx": ("mlx_lm", "MLX")}
+
+#: How the result can be measured, with what that means.
+_PROOFS: dict[ProofForm, tuple[str, str]] = {
+    "quick": ("Quick proof", "Speed, memory and distance from what it was made from, in a minute or so"),
+    "full": ("Full proof", "More text, batch sizes and depths: several minutes"),
+    "none": ("No proof", "It can be measured later, on the Models page"),
+}
 
 #: Left free of the disk by any plan.
 _SPARE_BYTES = 200_000_000
@@ -62,11 +71,13 @@ class OptimizePlan(QFrame):
         start: The job is to be started.
         export: The job is to be saved as a script and not started.
         renamed: The name of the result was edited by a person.
+        proof_chosen: How the result is measured was chosen: `none`, `quick` or `full`.
     """
 
     start = Signal()
     export = Signal()
     renamed = Signal(str)
+    proof_chosen = Signal(str)
 
     def __init__(self, folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -99,6 +110,15 @@ class OptimizePlan(QFrame):
             caption = QLabel(self._titles[key])
             caption.setProperty("role", "second")
             table.addRow(caption, value)
+        self.proof = CalmComboBox(self)
+        self.proof.setAccessibleName("Measure the result")
+        for form, (name, tip) in _PROOFS.items():
+            self.proof.addItem(name, form)
+            self.proof.setItemData(self.proof.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self.proof.activated.connect(lambda _place: self.proof_chosen.emit(self.proof.currentData()))
+        self._proof_title = QLabel("Measure the result")
+        self._proof_title.setProperty("role", "caption")
+        self._proof_title.setBuddy(self.proof)
         self.notice = MessageBar("warn", "", "", "")
         self.notice.hide()
         self.start_button = QPushButton("Start")
@@ -115,6 +135,8 @@ class OptimizePlan(QFrame):
         layout.addWidget(name_title)
         layout.addWidget(self.name)
         layout.addLayout(table)
+        layout.addWidget(self._proof_title)
+        layout.addWidget(self.proof)
         layout.addWidget(self.notice)
         layout.addStretch(1)
         layout.addWidget(self.export_button)
@@ -155,8 +177,14 @@ class OptimizePlan(QFrame):
             "runs", " · ".join(part for part in (_MODULES.get(entry.backend, ("", ""))[1], slot) if part)
         )
         goes_on = entry.resumable and not entry.restarts
+        for widget in (self._proof_title, self.proof):
+            widget.setVisible(can_end_with_proof(entry))
         self._set("resume", "goes on where it stopped" if goes_on else "begins anew, same result")
         self._show_notice(entry, facts, obstacles, size, free)
+
+    def show_proof(self, form: ProofForm) -> None:
+        """Show how the result is measured."""
+        self.proof.setCurrentIndex(self.proof.findData(form))
 
     def _show_notice(
         self,

@@ -10,7 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import bench, chat, data, doctor, generate, jobs, models, operations, run, serve, window
+from workbench.cli import (
+    bench,
+    chat,
+    data,
+    doctor,
+    generate,
+    jobs,
+    models,
+    operations,
+    prove,
+    run,
+    serve,
+    window,
+)
 from workbench.cli.answer import Answer
 from workbench.errors import UsageError, WorkbenchError
 from workbench.home import Home
@@ -79,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for part in (models, run, jobs, operations, chat, generate, serve, data, bench, doctor, window):
+    for part in (models, run, prove, jobs, operations, chat, generate, serve, data, bench, doctor, window):
         part.add_to(commands, common)
     return parser
 

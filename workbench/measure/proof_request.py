@@ -1,0 +1,35 @@
+"""What a proof is to measure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from workbench.measure.card import Form
+from workbench.measure.measured import Measured
+
+
+class ProofRequest(Struct, frozen=True, kw_only=True):
+    """What is to be measured.
+
+    Attributes:
+        text: On which both are compared; None for the text that ships with Tenfold.
+        text_name: What the card calls it.
+        windows: How many of it; None for what the form takes.
+        tasks: Sets of questions beside those that ship with Tenfold.
+        stage: The step that made the candidate, which a failed parity check names.
+        again: Measure anew what was measured before.
+    """
+
+    candidate: Measured
+    reference: Measured | None = None
+    form: Form = "quick"
+    text: str | None = None
+    text_name: str = ""
+    windows: int | None = None
+    tasks: tuple[Path, ...] = ()
+    stage: str = ""
+    seed: int = 0
+    threads: int = 1
+    again: bool = False

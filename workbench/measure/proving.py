@@ -1,0 +1,347 @@
+"""Measures a model beside its reference, part by part, and makes the card of it.
+
+Parts that are known from before are taken from there, so a model is loaded only where something of it is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from workbench import __version__
+from workbench.assets import EVALUATION_ITEMS, EVALUATION_TEXT
+from workbench.engines.base import Engine
+from workbench.engines.load import open_engine
+from workbench.engines.request import LoadOptions
+from workbench.hardware import machine
+from workbench.measure.bench import bench
+from workbench.measure.card import (
+    Card,
+    Conditions,
+    Example,
+    Form,
+    Identity,
+    Memory,
+    ParityCheck,
+    Quality,
+    Speed,
+    Task,
+)
+from workbench.measure.examples import most_different
+from workbench.measure.grade import grade, headline
+from workbench.measure.identity import measure_identity
+from workbench.measure.kept import Kept
+from workbench.measure.limits import measured_limits
+from workbench.measure.measured import Measured, machine_name
+from workbench.measure.parity import check_parity
+from workbench.measure.parity_prompts import Prompt, read_prompts
+from workbench.measure.proof_request import ProofRequest
+from workbench.measure.quality import measure_quality
+from workbench.measure.speed import Progress, SpeedPlan
+from workbench.measure.stages import Report, Stages
+from workbench.measure.tasks import TaskSet, answers, compared, read_task
+from workbench.measure.windows import WIDTH, windows_of_text
+
+_T = TypeVar("_T")
+
+#: What a card calls the text that ships with Tenfold.
+OWN_TEXT = "Tenfold's own text"
+#: The same for the questions.
+OWN_ITEMS = "Tenfold's own questions"
+
+
+class Depth(Struct, frozen=True, kw_only=True):
+    """How much a form of the proof measures.
+
+    Attributes:
+        windows: Windows of the text; None for all of it.
+        answers: Prompts that are answered to see whether the answers are the same.
+        tokens: How long such an answer is.
+        examples: Prompts among which those are looked for on which both differ most.
+    """
+
+    windows: int | None
+    answers: int
+    tokens: int
+    examples: int
+
+
+#: Quick takes under a minute on a small model; full takes all of the text.
+DEPTHS: dict[Form, Depth] = {
+    "quick": Depth(windows=8, answers=8, tokens=24, examples=8),
+    "full": Depth(windows=None, answers=32, tokens=64, examples=32),
+}
+
+#: Longest sequence of a comparison, in tokens: a window, a question, or a prompt with its answer.
+_CONTEXT = 2048
+#: From this many bits a weight on a model counts as unquantized.
+_WHOLE_BITS = 15.0
+#: About how long each part takes beside the others, for the progress.
+_SHARES = {
+    "speed": 12.0,
+    "speed of the reference": 12.0,
+    "text": 16.0,
+    "questions": 12.0,
+    "answers": 8.0,
+    "template and tokens": 8.0,
+}
+
+
+def prove(request: ProofRequest, *, cache: Path, report: Report) -> Card:
+    """Measure what the request asks for.
+
+    Args:
+        cache: A folder for what later proofs can use.
+        report: Hears of the progress; what it raises ends the measurement, and what was measured stays known.
+
+    Raises:
+        WorkbenchError: A model can't be loaded, or the two can't be compared.
+    """
+    return _Proof(request, cache, report).card()
+
+
+class _Proof:
+    """One measurement on its way."""
+
+    def __init__(self, request: ProofRequest, cache: Path, report: Report) -> None:
+        self._request = request
+        self._depth = DEPTHS[request.form]
+        self._kept = Kept(cache / "proofs")
+        self._limits = measured_limits(cache, request.threads)
+        self._text = request.text if request.text is not None else own_text()
+        self._stages = Stages(report, _SHARES if request.reference is not None else {"speed": 1.0})
+
+    def card(self) -> Card:
+        """Measure everything and sum it up."""
+        asked = self._request
+        alone = self._alone(asked.candidate, "speed")
+        card = Card(
+            subject=asked.candidate.subject,
+            conditions=self._conditions(),
+            speed=alone.speed,
+            memory=alone.memory,
+        )
+        if asked.reference is not None:
+            card = self._beside(card, asked.reference)
+        card = replace(card, grade=grade(card))
+        return replace(card, headline=headline(card))
+
+    def _alone(self, model: Measured, stage: str) -> _Alone:
+        """What a model does by itself."""
+        plan = SpeedPlan.of(self._request.form, seed=self._request.seed)
+        options = LoadOptions(path=str(model.path), format=model.facts.format, threads=self._request.threads)
+
+        def measure(progress: Progress) -> _Alone:
+            found = bench(options, plan, self._limits, progress)
+            return _Alone(speed=found.speed, memory=found.memory)
+
+        basis = {
+            "model": model.subject.sha256,
+            "engine": model.engine(),
+            "machine": machine_name(machine()),
+            "threads": self._request.threads,
+            "plan": msgspec.to_builtins(plan),
+        }
+        return self._part("speed", stage, basis, _Alone, measure)
+
+    def _beside(self, card: Card, reference: Measured) -> Card:
+        """The card with what comes of comparing both."""
+        alone = self._alone(reference, "speed of the reference")
+        asked, depth = self._request, self._depth
+        sets = [read_task(EVALUATION_ITEMS, OWN_ITEMS), *(read_task(each) for each in asked.tasks)]
+        windows = asked.windows or depth.windows
+        both = {
+            "reference": reference.subject.sha256,
+            "candidate": asked.candidate.subject.sha256,
+            "engines": [reference.engine(), asked.candidate.engine()],
+        }
+        text = {**both, "text": sha256_of(self._text), "windows": windows, "width": WIDTH}
+        questions = {**both, "sets": [each.sha256 for each in sets]}
+        answered = {**both, "depth": msgspec.to_builtins(depth)}
+        parity = {**both, "stage": asked.stage}
+        pair = _Pair(asked.candidate, reference, asked.threads)
+        with closing(pair):
+            return replace(
+                card,
+                reference=reference.subject,
+                reference_speed=alone.speed,
+                reference_memory=alone.memory,
+                quality=self._part("quality", "text", text, Quality, self._quality(pair, windows)),
+                tasks=self._part("tasks", "questions", questions, _Tasks, _answered(pair, sets)).tasks,
+                parity=self._part(
+                    "parity", "template and tokens", parity, _Parity, self._parity(pair)
+                ).checks,
+                **self._part("answers", "answers", answered, _Answers, _compared(pair, depth)).parts(),
+            )
+
+    def _part(
+        self, kind: str, stage: str, basis: dict[str, Any], type: type[_T], measure: Callable[[Progress], _T]
+    ) -> _T:
+        """What is known of a part from before, else what is measured now."""
+        progress = self._stages.of(stage)
+        progress(0, 1)
+        found = None if self._request.again else self._kept.get(kind, basis, type)
+        if found is None:
+            found = measure(progress)
+            self._kept.put(kind, basis, found)
+        progress(1, 1)
+        return found
+
+    def _quality(self, pair: _Pair, most: int | None) -> Callable[[Progress], Quality]:
+        def measure(progress: Progress) -> Quality:
+            reference, candidate = pair.engines
+            windows = windows_of_text(reference.tokenizer, self._text, WIDTH, most)
+            return measure_quality(reference, candidate, windows, progress=progress)
+
+        return measure
+
+    def _parity(self, pair: _Pair) -> Callable[[Progress], _Parity]:
+        bits = self._request.candidate.subject.bits_per_weight
+
+        def measure(progress: Progress) -> _Parity:
+            reference, candidate = pair.engines
+            whole = bits >= _WHOLE_BITS
+            checks = check_parity(
+                reference,
+                candidate,
+                stage=self._request.stage,
+                same_type=whole,
+                bits=None if whole else bits,
+                progress=progress,
+            )
+            return _Parity(checks=checks)
+
+        return measure
+
+    def _conditions(self) -> Conditions:
+        asked, here = self._request, machine()
+        return Conditions(
+            made_at=time.time(),
+            form=asked.form,
+            machine=machine_name(here),
+            system=here.os,
+            threads=asked.threads,
+            engine=asked.candidate.engine(),
+            reference_engine=asked.reference.engine() if asked.reference is not None else "",
+            tenfold=__version__,
+            seed=asked.seed,
+            text=(asked.text_name or OWN_TEXT) if asked.reference is not None else "",
+            text_sha256=sha256_of(self._text) if asked.reference is not None else "",
+            bandwidth=self._limits.bandwidth,
+            arithmetic=self._limits.arithmetic,
+        )
+
+
+class _Pair:
+    """Both models, loaded when the first part asks for them."""
+
+    def __init__(self, candidate: Measured, reference: Measured, threads: int) -> None:
+        self._models = (reference, candidate)
+        self._threads = threads
+        self._loaded: list[Engine] = []
+
+    @property
+    def engines(self) -> tuple[Engine, Engine]:
+        """The reference and the candidate."""
+        for model in self._models[len(self._loaded) :]:
+            context = min(model.facts.context_length or _CONTEXT, _CONTEXT)
+            options = model.options(parallel=4, context=context, threads=self._threads)
+            self._loaded.append(open_engine(options))
+        reference, candidate = self._loaded
+        return reference, candidate
+
+    def close(self) -> None:
+        while self._loaded:
+            self._loaded.pop().close()
+
+
+def own_text() -> str:
+    """The text that ships with Tenfold, of many kinds and languages: about 60 kB."""
+    return EVALUATION_TEXT.read_text(encoding="utf-8")
+
+
+def sha256_of(text: str) -> str:
+    """The hash by which a card names its text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _answered(pair: _Pair, sets: Sequence[TaskSet]) -> Callable[[Progress], _Tasks]:
+    """Both models' answers to sets of questions."""
+
+    def measure(progress: Progress) -> _Tasks:
+        total = 2 * len(sets)
+        found = []
+        for number, each in enumerate(sets):
+            right = [
+                answers(engine, each, _share_of(progress, 2 * number + place, total))
+                for place, engine in enumerate(pair.engines)
+            ]
+            found.append(compared(each, right[0], right[1]))
+        return _Tasks(tasks=tuple(found))
+
+    return measure
+
+
+def _compared(pair: _Pair, depth: Depth) -> Callable[[Progress], _Answers]:
+    """Whether greedy answers are the same, and where the models differ most."""
+
+    def measure(progress: Progress) -> _Answers:
+        reference, candidate = pair.engines
+        said = [each.messages[0].content for each in read_prompts() if _is_plain(each)]
+        identity = measure_identity(
+            reference, candidate, said[: depth.answers], depth.tokens, progress=_share_of(progress, 0, 2)
+        )
+        examples = most_different(
+            reference,
+            candidate,
+            said[: depth.examples],
+            tokens=depth.tokens,
+            progress=_share_of(progress, 1, 2),
+        )
+        return _Answers(identity=identity, examples=examples)
+
+    return measure
+
+
+def _is_plain(prompt: Prompt) -> bool:
+    """Whether a prompt is one thing that a person says."""
+    return len(prompt.messages) == 1 and prompt.messages[0].role == "user" and not prompt.tools
+
+
+def _share_of(progress: Progress, place: int, parts: int) -> Progress:
+    """The progress of one of several parts of the same length."""
+
+    def told(done: int, total: int) -> None:
+        progress(place * max(total, 1) + done, parts * max(total, 1))
+
+    return told
+
+
+class _Alone(Struct, frozen=True, kw_only=True):
+    speed: Speed
+    memory: Memory
+
+
+class _Tasks(Struct, frozen=True, kw_only=True):
+    tasks: tuple[Task, ...]
+
+
+class _Parity(Struct, frozen=True, kw_only=True):
+    checks: tuple[ParityCheck, ...]
+
+
+class _Answers(Struct, frozen=True, kw_only=True):
+    identity: Identity
+    examples: tuple[Example, ...]
+
+    def parts(self) -> dict[str, Any]:
+        """As fields of a card."""
+        return {"identity": self.identity, "examples": self.examples}
