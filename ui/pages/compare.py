@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from ui.context import AppContext
+from ui.measuring import measure
 from ui.models.compare_choices import MOST, ChoiceList
 from ui.models.compare_variants import Candidate, Comparison, compare, family_of
 from ui.panels.compare.board import CompareBoard
@@ -32,6 +33,7 @@ from workbench.library.records import ModelRecord
 from workbench.measure.card import Card
 
 _SIDE_WIDTH = 308
+_TABLE_FILES = "CSV tables (*.csv);;PNG pictures (*.png);;SVG pictures (*.svg)"
 #: From this width on the models stand beside the charts from the start.
 _WIDE = 1500
 
@@ -56,10 +58,12 @@ class ComparePage(QWidget):
         self._records: dict[str, ModelRecord] = {}
         self._cards: dict[str, tuple[Card, ...]] = {}
         self._stale = True
+        self._measured: set[str] = set()
         self._person_chose = False
         self._around: str | None = None
         self._side_settled = False
         self.comparison = Comparison()
+        self._shown: tuple[Comparison, Mapping[str, str | None]] | None = None
         self.choices = ChoiceList(self)
         self.chooser = ChooserPanel(context.theme, self.choices)
         self.picker = PickPanel(context.theme)
@@ -84,8 +88,13 @@ class ComparePage(QWidget):
             self._cards[hash] = (*self._cards.get(hash, ()), each.card)
         speaking = self._proofs.newest(record.sha256 for record in records)
         self.choices.set_models(records, speaking)
-        if not self._person_chose or not self.choices.chosen:
-            self.choices.choose(family_of(records, lambda record: record.sha256 in speaking))
+        measured = {record.id for record in records if record.sha256 in speaking}
+        fresh, self._measured = measured - self._measured, measured
+        if not self._person_chose:
+            self.choices.choose(family_of(records, lambda record: record.id in measured))
+        elif fresh:
+            # What was measured a moment ago was measured to be seen.
+            self.choices.choose({*self.choices.chosen, *fresh})
         self._compare()
 
     def open(self, argument: object) -> None:
@@ -135,9 +144,12 @@ class ComparePage(QWidget):
             if (record := self._records.get(id)) is not None and (cards := self._cards_of(record))
         ]
         known = {record.sha256: record for record in self._records.values() if record.sha256 is not None}
-        self.comparison = compare(candidates, known, self._around)
-        self.board.show_comparison(self.comparison, self._parents())
-        self.picker.show_comparison(self.comparison)
+        found, parents = compare(candidates, known, self._around), self._parents()
+        if (found, parents) != self._shown:
+            self._shown = (found, parents)
+            self.comparison = found
+            self.board.show_comparison(found, parents)
+            self.picker.show_comparison(found)
         self._show_state()
 
     def _cards_of(self, record: ModelRecord) -> tuple[Card, ...]:
@@ -216,13 +228,17 @@ class ComparePage(QWidget):
     def _person_toggled(self) -> None:
         self._person_chose = True
 
+    def _choose_none(self) -> None:
+        self._person_chose = True
+        self.choices.choose(())
+
     def _ask_for_folder(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Save all charts and the table into")
         if chosen:
             self.save_all(Path(chosen))
 
     def _ask_for_table(self) -> None:
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save the table", "models.csv", "CSV tables (*.csv)")
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save the table", "all-figures.csv", _TABLE_FILES)
         if not chosen:
             return
         try:
@@ -327,7 +343,7 @@ class ComparePage(QWidget):
             ("Search the models to compare", "Ctrl+F", self._search, False),
             ("Pick for me", "Ctrl+P", self.pick_button.toggle, False),
             ("Save all charts and the table…", "Ctrl+E", self._ask_for_folder, True),
-            ("Save the table as CSV…", "", self._ask_for_table, True),
+            ("Save the table…", "", self._ask_for_table, True),
             ("Copy the table", "", self.board.table.copy, True),
             ("Go to the table", "Ctrl+T", self._go_to_table, False),
             ("Read the cards anew", "F5", self.refresh, False),
@@ -352,11 +368,13 @@ class ComparePage(QWidget):
         context.jobs_changed.connect(self._take_updates)
         self.choices.chosen_changed.connect(self._chosen_changed)
         self.choices.toggled.connect(self._person_toggled)
+        self.chooser.none_wanted.connect(self._choose_none)
         self.choices.too_many.connect(
             lambda: context.message.emit("info", f"At most {MOST} models can be told apart in the charts.")
         )
         self.models_button.toggled.connect(lambda on: self._show_side(self.chooser, self.pick_button, on))
         self.pick_button.toggled.connect(lambda on: self._show_side(self.picker, self.models_button, on))
+        self.measure_wanted.connect(lambda ids: measure(context, ids))
         self.chooser.measure_wanted.connect(self.measure_wanted)
         self.chooser.family_wanted.connect(self._choose_family)
         self.picker.picked.connect(self._show_picked)

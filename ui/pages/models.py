@@ -32,10 +32,12 @@ from PySide6.QtWidgets import (
 
 from ui import format
 from ui.context import AppContext
+from ui.measuring import measure
 from ui.models.add_queue import AddQueue, Wanted
 from ui.models.model_live import ModelLive
 from ui.models.model_proofs import ModelProofs
 from ui.models.model_tree import ModelTree
+from ui.panels.models.adding import Adding
 from ui.panels.models.delete_dialog import DeleteDialog
 from ui.panels.models.detail import DetailPanel
 from ui.panels.models.welcome import Welcome
@@ -47,7 +49,7 @@ from workbench.hardware import Reading
 from workbench.jobs.runner import JobUpdate, is_resting
 from workbench.library.fit import FitEstimate, estimate
 from workbench.library.hash_queue import HashProgress
-from workbench.library.records import Added, ModelRecord
+from workbench.library.records import ModelRecord
 from workbench.model import ModelFacts
 
 _DETAIL_WIDTH = 380
@@ -87,7 +89,6 @@ class ModelsPage(QWidget):
         self._library = context.session.library
         self._stale = True
         self._readings = 0
-        self._failures: list[str] = []
         self.setAcceptDrops(True)
         self.tree = ModelTree(self)
         self.live = ModelLive(self._library.facts, self._estimate, self)
@@ -96,10 +97,12 @@ class ModelsPage(QWidget):
         self.table = ModelTable(self.tree, context.theme)
         self.detail = DetailPanel(context.theme, self._library.facts, self.tree.all_records, self._estimate)
         self.queue = AddQueue(self._library, self)
+        self.adding = Adding(context, self.queue, self._estimate, self)
         self.welcome = Welcome(context.theme)
         self._build()
         self._make_actions()
         self._connect()
+        self.measure_wanted.connect(lambda record: measure(context, [record.id]))
 
     # ------------------------------------------------------------------ what the window asks
 
@@ -152,7 +155,7 @@ class ModelsPage(QWidget):
     def dropEvent(self, event: QDropEvent) -> None:
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
-        self._add([Wanted(path, source="drop") for path in paths])
+        self.adding.add([Wanted(path, source="drop") for path in paths])
 
     # ------------------------------------------------------------------ showing
 
@@ -207,6 +210,11 @@ class ModelsPage(QWidget):
         if kept is None or not self.table.choose(kept.id):
             self.table.choose_row(0)
 
+    def _take_added(self, last: str) -> None:
+        self.refresh()
+        if last:
+            self.table.choose(last)
+
     def _take_hashes(self, updates: list[HashProgress]) -> None:
         for update in updates:
             self.detail.show_hash(update)
@@ -223,90 +231,6 @@ class ModelsPage(QWidget):
         self._readings += 1
         if self.isVisible() and self._readings % _FIT_EVERY == 0:
             self.detail.refresh_fit()
-
-    # ------------------------------------------------------------------ adding
-
-    def add_by(self, way: str) -> None:
-        """Add models: from a `file`, a `folder`, the `sample`, by a `scan`, from the `hub`."""
-        ways: dict[str, Callable[[], None]] = {
-            "file": self._add_file,
-            "folder": self._add_folder,
-            "sample": self._add_sample,
-            "scan": self._scan,
-            "hub": self._open_hub,
-        }
-        ways[way]()
-
-    def _add(self, wanted: list[Wanted]) -> None:
-        self._failures = []
-        self.queue.put(wanted)
-
-    def _add_file(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileNames(
-            self, "Add GGUF files", "", "Models (*.gguf *.safetensors);;All files (*)"
-        )
-        self._add([Wanted(Path(path)) for path in chosen])
-
-    def _add_folder(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(
-            self, "Add a folder with the weights of a model or an adapter"
-        )
-        if chosen:
-            self._add([Wanted(Path(chosen), source="folder")])
-
-    def _add_sample(self) -> None:
-        try:
-            added = self._library.add_sample()
-        except WorkbenchError as error:
-            self._report(error)
-            return
-        self._added(added)
-        self._finished(0 if added.already_known else 1, 1 if added.already_known else 0, 0)
-
-    def _scan(self) -> None:
-        from ui.panels.models.scan_dialog import ScanDialog
-
-        extra = self._context.session.settings.load().extra_model_folders
-        dialog = ScanDialog(self._library.known_paths(), extra, self)
-        if dialog.exec() == ScanDialog.DialogCode.Accepted:
-            self._add(dialog.wanted())
-
-    def _open_hub(self) -> None:
-        from ui.panels.models.hub_dialog import HubDialog
-
-        dialog = HubDialog(self._context, self._estimate, self)
-        dialog.exec()
-
-    def _added(self, added: Added) -> None:
-        self._last_added = added.record.id
-        if added.looks_like is not None and not added.already_known:
-            self._context.message.emit(
-                "info", f"“{added.record.name}” looks like a copy of “{added.looks_like.name}”."
-            )
-
-    def _failed(self, wanted: Wanted, error: WorkbenchError) -> None:
-        self._failures.append(
-            str(error) if wanted.path.name in str(error) else f"{wanted.path.name}: {error}"
-        )
-
-    def _finished(self, added: int, known: int, failed: int) -> None:
-        self.refresh()
-        if self._last_added:
-            self.table.choose(self._last_added)
-        if added:
-            self._context.message.emit(
-                "good", "1 model was added." if added == 1 else f"{added} models were added."
-            )
-        elif known:
-            what = (
-                "It is in the library already." if known == 1 else f"All {known} are in the library already."
-            )
-            self._context.message.emit("info", what)
-        if failed:
-            more = f" And {failed - 1} more could not be added." if failed > 1 else ""
-            self._context.message.emit("bad", f"{self._failures[0]}{more}")
-        if added:
-            self._context.models_changed.emit()
 
     # ------------------------------------------------------------------ changing
 
@@ -448,7 +372,6 @@ class ModelsPage(QWidget):
     # ------------------------------------------------------------------ building
 
     def _build(self) -> None:
-        self._last_added = ""
         title = QLabel(self.title)
         title.setProperty("role", "title")
         self._summary = QLabel()
@@ -522,7 +445,7 @@ class ModelsPage(QWidget):
             ("Download from the hub…", "Ctrl+D", "hub"),
             ("Add the sample model", "", "sample"),
         ):
-            self.add_menu.addAction(self._action(text, keys, lambda way=way: self.add_by(way)))
+            self.add_menu.addAction(self._action(text, keys, lambda way=way: self.adding.by(way)))
         self._row_actions = [
             *(
                 (name, self._action(text, "", lambda name=name, text=text: self._ask_for(name, text)))
@@ -560,10 +483,8 @@ class ModelsPage(QWidget):
         self.table.menu_wanted.connect(self._show_menu)
         self.table.removal_wanted.connect(lambda: self._remove(self.table.chosen()))
         self.tree.rename_wanted.connect(lambda id, name: self._change(lambda: library.rename(id, name)))
-        self.queue.added.connect(self._added)
-        self.queue.failed.connect(self._failed)
-        self.queue.finished.connect(self._finished)
-        self.welcome.way_chosen.connect(self.add_by)
+        self.adding.done.connect(self._take_added)
+        self.welcome.way_chosen.connect(self.adding.by)
         detail.wanted.connect(self._act)
         detail.link_wanted.connect(self._follow_link)
         detail.export_wanted.connect(self._export_proof)
