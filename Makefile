@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 .PHONY: help demo test run screenshots bench lint clean
 
 help:
-	@echo "make demo         import the sample model, quantize it, show it in the window"
+	@echo "make demo         quantize, measure and fine-tune the sample model, in the window"
 	@echo "make run          open the window"
 	@echo "make test         lint, types, import rules and all tests"
 	@echo "make screenshots  every page as a picture, into build/screenshots"

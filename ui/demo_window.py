@@ -84,8 +84,8 @@ class _Show:
         self._timer.timeout.connect(self._step)
         self._timer.start()
         _say(
-            "The sample model becomes safetensors, an F16 reference and two quantizations. Then it learns the"
-            " codes of an imaginary shop's desks."
+            "The sample model becomes safetensors, an F16 reference and two quantizations, which are measured"
+            " against the reference. Then it learns the codes of an imaginary shop's desks."
         )
 
     def _step(self) -> None:
@@ -136,6 +136,7 @@ class _Show:
         _say(f"  {said[-1].figures_text}" if said else "")
         _say(f"  {self._chat.live.guessing.result}")
         self._picture("chat-answered")
+        self._window.open_page("compare")
         if not self._stay_open:
             self._chat.close_engines()
 
@@ -194,15 +195,16 @@ class _Show:
 
 
 def table(demo: Demo) -> str:
-    """The models with their sizes, against the F16 reference."""
-    head = f"{'MODEL':34}{'TYPE':10}{'SIZE':>10}{'BITS/WEIGHT':>13}{'OF F16':>9}{'TOOK':>9}"
+    """The models with their sizes, and what was measured of them against the F16 reference."""
+    head = f"{'MODEL':34}{'TYPE':10}{'SIZE':>10}{'BITS/WEIGHT':>13}{'OF F16':>9}{'TOOK':>9}  PROOF"
     lines = [head]
     for row in demo.rows():
         share = f"{row.share_of_reference:.0%}" if row.share_of_reference is not None else ""
         took = f"{row.seconds:.1f} s" if row.seconds is not None else ""
+        proof = row.card.headline if row.card is not None else ""
         lines.append(
             f"{row.name:34}{row.quantization:10}{format.bytes(row.size_bytes):>10}"
-            f"{row.bits_per_weight:>13.2f}{share:>9}{took:>9}"
+            f"{row.bits_per_weight:>13.2f}{share:>9}{took:>9}  {proof}".rstrip()
         )
     return "\n".join(lines)
 

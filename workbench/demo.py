@@ -1,4 +1,4 @@
-"""The demonstration: the sample model quantized and fine-tuned, each step a real job."""
+"""The demonstration: the sample model quantized, measured and fine-tuned, each step a real job."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any, Final
 
 from workbench.assets import SAMPLE_DATASET, SAMPLE_TEST
 from workbench.jobs.build import make_spec
+from workbench.jobs.proof_jobs import OPERATION as PROVES
+from workbench.jobs.proof_jobs import with_proof
 from workbench.jobs.records import JobRecord
 from workbench.jobs.runner import is_resting
 from workbench.library.records import ModelRecord
+from workbench.measure.card import Card
 from workbench.session import Session
 
 #: What makes the sample model learn the sample dataset in about a minute on two cores. Blocks below the tenth
@@ -29,12 +32,14 @@ TUNING: Final[dict[str, Any]] = {
 }
 #: The operation that teaches.
 TEACHES: Final = "finetune-torch"
+#: The types that are compared.
+QUANTIZATIONS: Final = ("Q8_0", "Q4_K_M")
 _JOBS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class DemoRow:
-    """One model of the demonstration: its size against the reference, and how long its job took."""
+    """One model of the demonstration: its size against the reference, its job's seconds, and its proof."""
 
     model_id: str
     name: str
@@ -43,14 +48,15 @@ class DemoRow:
     bits_per_weight: float
     share_of_reference: float | None
     seconds: float | None
+    card: Card | None
 
 
 class Demo:
     """Submits one job after the other; call `step` from a timer or a loop while a runner works on the home.
 
     The sample comes in 4 bits. It is unpacked once, so that what follows starts from full precision:
-    safetensors, an F16 GGUF as the reference, and from that the quantizations that are compared. Last an
-    adapter learns from the safetensors, alone, as training wants all cores.
+    safetensors, an F16 GGUF as the reference, and from that the quantizations, each followed by the proof of
+    what it gained and cost. Last an adapter learns from the safetensors, alone, as training wants all cores.
     """
 
     def __init__(self, session: Session) -> None:
@@ -97,25 +103,31 @@ class Demo:
             self._submit("gguf-convert", made[0], type="F16")
         elif len(made) == 2:
             self._reference = made[1]
-            self._submit("gguf-quantize", made[1], type="Q8_0")
-            self._submit("gguf-quantize", made[1], type="Q4_K_M")
+            for kind in QUANTIZATIONS:
+                self._submit("gguf-quantize", made[1], type=kind)
         elif len(made) == 4:
             self._submit(TEACHES, made[0], **TUNING)
 
     def rows(self) -> list[DemoRow]:
         """The models that were made so far, the sample first."""
-        found = [_row(self.sample, None, self._reference)]
-        for job in self._records():
-            if job.result_model_id is not None and job.operation != TEACHES:
-                model = self._session.library.get(job.result_model_id)
-                found.append(_row(model, job, self._reference))
-        return found
+        made = [
+            (self._session.library.get(job.result_model_id), job)
+            for job in self._records()
+            if job.result_model_id is not None and job.operation != TEACHES
+        ]
+        cards = self._session.proofs.newest(model.sha256 for model, _job in made)
+        return [
+            _row(self.sample, None, self._reference, None),
+            *(_row(model, job, self._reference, cards.get(model.sha256 or "")) for model, job in made),
+        ]
 
     def _submit(self, operation: str, model: ModelRecord, **values: Any) -> None:
         library = self._session.library
         entry = self._session.catalogue.operation(operation)
         source = library.to_spec_input(model.id)
         spec = make_spec(entry, model, library.facts(model.id), values, input=source)
+        if operation == "gguf-quantize":
+            spec = with_proof(spec, self._session.catalogue.operation(PROVES), "quick")
         self._jobs.append(self._session.board.submit(spec).id)
 
     def _records(self) -> list[JobRecord]:
@@ -125,7 +137,9 @@ class Demo:
         return all(is_resting(job.state) for job in self._records())
 
 
-def _row(model: ModelRecord, job: JobRecord | None, reference: ModelRecord | None) -> DemoRow:
+def _row(
+    model: ModelRecord, job: JobRecord | None, reference: ModelRecord | None, card: Card | None
+) -> DemoRow:
     took = job.ended_at - job.started_at if job and job.ended_at and job.started_at else None
     share = model.size_bytes / reference.size_bytes if reference is not None else None
     return DemoRow(
@@ -136,4 +150,5 @@ def _row(model: ModelRecord, job: JobRecord | None, reference: ModelRecord | Non
         model.bits_per_weight,
         share,
         took,
+        card,
     )
