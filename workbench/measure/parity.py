@@ -94,9 +94,9 @@ def check_step(
     | quantized base | adapters were merged into a model that is of 4 bits, or was and no longer fits them |
 
     What a step explains is a share of what the source's predictions tell of their contexts: a hundredth where
-    weights keep 16 bits or more, which is ten times what two engines differ by that round in different types;
-    with fewer bits four times as much for each bit less, up to a half (`parity_limits`). Every finding names
-    what was measured and what was allowed.
+    weights keep 16 bits or more, so that only rounding differs; 0.16 with 6 bits a weight, and about four
+    times as much for each bit less, up to a half. Every finding names what was measured and what was allowed;
+    the reasons for the limits are in `parity_limits`.
 
     The engines may differ, and vocabularies may be padded. No request may be under way.
 

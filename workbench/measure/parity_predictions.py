@@ -29,7 +29,7 @@ class Information:
     >>> found = Information()
     >>> found.add(np.log(np.array([[0.98, 0.01, 0.01], [0.01, 0.98, 0.01]])), np.zeros(2))
     >>> round(found.nats, 2)
-    0.65
+    0.63
     """
 
     def __init__(self) -> None:
