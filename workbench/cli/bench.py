@@ -42,6 +42,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--depth", type=_counts, default=(), metavar="N,N", help="tokens in the context before decoding"
     )
+    parser.add_argument("--seconds", type=_seconds, help="how long it may take, loading not counted")
     parser.add_argument("--seed", type=int, default=0, help="of the random prompts (0)")
     group = parser.add_argument_group("loading")
     group.add_argument(
@@ -61,6 +62,7 @@ def _bench(home: Home, arguments: argparse.Namespace) -> Answer:
         batches=arguments.batch,
         prompts=arguments.prompt,
         depths=arguments.depth,
+        budget_s=arguments.seconds,
         seed=arguments.seed,
     )
     threads = arguments.threads or physical_cores()
@@ -189,6 +191,13 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("it must be 1 or more")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("it must be more than 0")
     return value
 
 

@@ -67,6 +67,7 @@ class SpeedPlan(Struct, frozen=True, kw_only=True):
         batches: Sequence[int] = (),
         prompts: Sequence[int] = (),
         depths: Sequence[int] = (),
+        budget_s: float | None = None,
         seed: int = 0,
     ) -> SpeedPlan:
         """The plan of a form; what is given stands in for the form's own.
@@ -80,7 +81,7 @@ class SpeedPlan(Struct, frozen=True, kw_only=True):
             batches=tuple(batches) or own.batches,
             prompts=tuple(prompts) or own.prompts,
             depths=tuple(depths) or own.depths,
-            budget_s=own.budget_s,
+            budget_s=own.budget_s if budget_s is None else budget_s,
             seed=seed,
         )
 
