@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QPushButton
+from PySide6.QtGui import QAccessible, QGuiApplication
+from PySide6.QtWidgets import QAbstractSpinBox, QFileDialog, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 from sqlalchemy import insert
 
@@ -137,11 +137,25 @@ def test_space_chooses_and_lets_go_by_keyboard(
 
     qtbot.keyClick(page.chooser.view, Qt.Key.Key_Space)
     assert "Q2_K" not in shown(page)
+    context.session.proofs.add(card("Q8_0", made_at=1_800_000_000.0))
     page.refresh()
     assert "Q2_K" not in shown(page)
     qtbot.keyClick(page.chooser.view, Qt.Key.Key_Space)
 
     assert "Q2_K" in shown(page)
+
+
+def test_what_was_measured_meanwhile_joins_what_a_person_chose(
+    make_page: MakePage, context: AppContext
+) -> None:
+    fill(context.session, *cards_of("Q8_0", "Q4_K_M"))
+    page = make_page()
+    page.open(("Q8_0", "Q8_0"))
+
+    context.session.proofs.add(card("Q2_K"))
+    context.jobs_changed.emit([JobUpdate(_job("done"))])
+
+    assert shown(page) == ["F16", "Q8_0", "Q2_K"]
 
 
 def test_choosing_nothing_says_so_and_its_family_brings_it_back(
@@ -153,6 +167,8 @@ def test_choosing_nothing_says_so_and_its_family_brings_it_back(
     buttons = {each.text(): each for each in page.chooser.findChildren(QPushButton)}
 
     buttons["None"].click()
+    assert shown(page) == []
+    page.refresh()
     assert shown(page) == []
     assert page._nothing_chosen.isVisible()
     page.chooser.show_current("F16")
@@ -312,10 +328,13 @@ def test_everything_is_saved_into_one_folder(
     with qtbot.waitSignal(context.message) as told:
         next(each for each in page.actions() if each.text().startswith("Save all")).trigger()
 
-    assert told.args == ["good", f"19 files are in {folder}."]
-    assert len(list(folder.glob("*.svg"))) == len(list(folder.glob("*.png"))) == 6
-    assert "all-figures.csv" in {each.name for each in folder.iterdir()}
-    page.save_all(tmp_path / "missing")
+    assert told.args == ["good", f"21 files are in {folder}."]
+    for ending in ("png", "svg", "csv"):
+        assert len(list(folder.glob(f"*.{ending}"))) == 7
+    assert "SmolLM2-135M-Instruct-Q4_K_M" in (folder / "all-figures.svg").read_text(encoding="utf-8")
+    with qtbot.waitSignal(context.message) as told:
+        page.save_all(tmp_path / "missing")
+    assert told.args[0] == "bad"
 
 
 def test_a_page_is_opened_for_a_model_and_its_family(make_page: MakePage, context: AppContext) -> None:
@@ -370,3 +389,25 @@ def _job(state: str) -> object:
         state: str
 
     return Job(state)
+
+
+def test_every_control_has_a_name_that_can_be_spoken(make_page: MakePage, context: AppContext) -> None:
+    other = under(card("Q2_K"), form="full")
+    fill(context.session, *cards_of("Q8_0", "Q4_K_M"), other)
+    page = make_page()
+
+    nameless = []
+    for button in (page.models_button, page.pick_button):
+        button.setChecked(True)
+        nameless += [
+            type(each).__name__
+            for each in page.findChildren(QWidget)
+            if each.isVisible()
+            and each.focusPolicy() & Qt.FocusPolicy.TabFocus
+            and not isinstance(each.parentWidget(), QAbstractSpinBox)
+            and not each.objectName().startswith("qt_")
+            and (found := QAccessible.queryAccessibleInterface(each)) is not None
+            and not found.text(QAccessible.Text.Name)
+        ]
+
+    assert nameless == []

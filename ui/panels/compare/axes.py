@@ -12,6 +12,13 @@ _SPARSE, _DENSE = (1.0,), (1.0, 2.0, 5.0)
 #: A log axis marks whole decades alone from so many of them on.
 _MANY_DECADES = 2.2
 
+#: More marks than this crowd an axis.
+_MOST_MARKS = 9
+#: As far beyond its ends, in its own length, a figure is placed at the most.
+_BEYOND = 2.0
+#: Figures are held within this, so that no arithmetic on them overflows.
+_LARGEST = 1e100
+
 Words = Callable[[float], str]
 
 
@@ -25,11 +32,15 @@ class Axis:
     is_log: bool = False
 
     def share(self, value: float) -> float:
-        """Where a figure lies: 0 at the low end, 1 at the high one."""
+        """Where a figure lies: 0 at the low end, 1 at the high one, and never far beyond either.
+
+        Qt's painter does not survive coordinates of any size, and a figure in a card may have any.
+        """
         if self.is_log:
-            value = max(value, 1e-300)
-            return math.log(value / self.low) / math.log(self.high / self.low)
-        return (value - self.low) / (self.high - self.low)
+            share = math.log(max(value, 1e-300) / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return min(max(share, -_BEYOND), 1 + _BEYOND)
 
 
 def linear(
@@ -40,7 +51,7 @@ def linear(
     >>> [text for _, text in linear([88e6, 271e6], lambda size: f"{size / 1e6:.0f}").ticks]
     ['100', '150', '200', '250']
     """
-    found = [value for value in values if math.isfinite(value)]
+    found = [value for value in values if abs(value) <= _LARGEST]
     low, high = (min(found), max(found)) if found else (0.0, 1.0)
     if from_zero:
         low = min(low, 0.0)
@@ -69,7 +80,7 @@ def log(
     >>> [text for _, text in log([0.002, 0.61], str).ticks]
     ['0.01', '0.1']
     """
-    found = [value for value in values if math.isfinite(value) and value > 0]
+    found = [value for value in values if 1 / _LARGEST <= value <= _LARGEST]
     low, high = (min(found), max(found)) if found else (1.0, 10.0)
     if high < least * low:
         middle = math.sqrt(low * high)
@@ -93,4 +104,5 @@ def _decades(low: float, high: float) -> list[float]:
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     # As text and back: 10 ** -1 times 2 is no round figure in binary.
     marks = [float(f"{part:g}e{exponent}") for exponent in exponents for part in parts]
-    return [mark for mark in marks if low <= mark <= high]
+    inside = [mark for mark in marks if low <= mark <= high]
+    return inside[:: math.ceil(len(inside) / _MOST_MARKS) or 1]

@@ -126,6 +126,8 @@ class BatchChart(CurveChart):
         speed = self.comparison.variants[place].card.speed
         found: dict[int, Rate] = {}
         for each in speed.decode if speed is not None else ():
-            if each.tokens_per_s > 0 and (each.batch not in found or each.tokens < found[each.batch].tokens):
+            if each.batch < 1 or each.tokens_per_s <= 0:
+                continue
+            if each.batch not in found or each.tokens < found[each.batch].tokens:
                 found[each.batch] = each
         return [found[batch] for batch in sorted(found)]

@@ -9,24 +9,23 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from ui.models.compare_figures import csv_text
 from ui.models.compare_table import CompareTable
 from ui.models.compare_variants import Comparison
 from ui.panels.compare.apart import ApartBar
 from ui.panels.compare.batch_chart import BatchChart
 from ui.panels.compare.chart import Chart
-from ui.panels.compare.export import save, write
+from ui.panels.compare.export import ENDINGS, save
 from ui.panels.compare.figures_table import FiguresTable
 from ui.panels.compare.latency_chart import LatencyChart
 from ui.panels.compare.memory_chart import MemoryChart
 from ui.panels.compare.quality_chart import SizeChart, SpeedChart
 from ui.panels.compare.steps_chart import StepsChart
 from ui.panels.compare.style import marker_picture, style_of
+from ui.panels.compare.table_drawing import TableDrawing
 from ui.theme import Theme
 from ui.widgets.card import Card, label
 
 _GAP = 12
-_TABLE_FILE = "all-figures.csv"
 #: Below this width the charts stand in one column.
 _TWO_COLUMNS = 640
 _MARKER = 16
@@ -99,32 +98,30 @@ class CompareBoard(QScrollArea):
             chart.set_picked(self._picked if ringed else None)
         self._show_steps()
 
-    def save_all(self, folder: Path, endings: tuple[str, ...] = ("png", "svg", "csv")) -> list[Path]:
-        """Save every chart that shows anything, and the table; return the files.
+    def save_all(self, folder: Path) -> list[Path]:
+        """Save every chart that shows anything, and the table, each as PNG, SVG and CSV; return the files.
 
         Raises:
             WorkbenchError: One can't be written.
         """
         made = []
         for chart in self.charts:
-            if not chart.has_anything():
-                continue
-            for ending in endings:
-                path = folder / f"{chart.file_stem}.{ending}"
-                save(chart, path, self._theme.tokens)
-                made.append(path)
-        if "csv" in endings:
-            made.append(folder / _TABLE_FILE)
-            self.save_table(made[-1])
+            if chart.has_anything():
+                made += [folder / f"{chart.file_stem}.{ending}" for ending in ENDINGS]
+                for path in made[-len(ENDINGS) :]:
+                    save(chart, path, self._theme.tokens)
+        made += [folder / f"all-figures.{ending}" for ending in ENDINGS]
+        for path in made[-len(ENDINGS) :]:
+            self.save_table(path)
         return made
 
     def save_table(self, path: Path) -> None:
-        """Save all figures as CSV.
+        """Save the table as what the file's ending says.
 
         Raises:
             WorkbenchError: The file can't be written.
         """
-        write(path, csv_text(self.figures.table()).encode())
+        save(TableDrawing(self.figures, self._comparison), path, self._theme.tokens)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -34,10 +34,12 @@ class ChooserPanel(Card):
     Signals:
         measure_wanted: The ids of models that are to be measured.
         family_wanted: All measured relatives of this model are wanted.
+        none_wanted: All are to be let go.
     """
 
     measure_wanted = Signal(list)
     family_wanted = Signal(str)
+    none_wanted = Signal()
 
     def __init__(self, theme: Theme, choices: ChoiceList) -> None:
         super().__init__("Models")
@@ -68,7 +70,7 @@ class ChooserPanel(Card):
         self.search.textChanged.connect(choices.search)
         self.search.returnPressed.connect(self.view.setFocus)
         self.view.measure_wanted.connect(lambda id: self.measure_wanted.emit([id]))
-        none.clicked.connect(lambda: choices.choose(()))
+        none.clicked.connect(self.none_wanted)
         family.clicked.connect(self._ask_family)
         choices.chosen_changed.connect(self._count)
         choices.modelReset.connect(self._count)

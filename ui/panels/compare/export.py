@@ -14,6 +14,8 @@ from ui.models.compare_figures import Table, csv_text
 from ui.tokens import Tokens
 from workbench.errors import WorkbenchError
 
+#: What there is to save as.
+ENDINGS = ("png", "svg", "csv")
 #: A picture is drawn at this many pixels a point, and at least as large as a text's column is wide.
 _SCALE = 2.0
 _LEAST = QSize(640, 400)
@@ -22,8 +24,7 @@ _LEAST = QSize(640, 400)
 class Drawing(Protocol):
     """What can be saved: it draws itself at any size, and has its figures as a table."""
 
-    @property
-    def heading(self) -> str: ...
+    heading: str
 
     def draw(self, painter: QPainter, size: QSizeF, tokens: Tokens) -> object: ...
 

@@ -33,7 +33,10 @@ class MemoryChart(CurveChart):
         memory = self.comparison.variants[place].card.memory
         if memory is None:
             return []
-        alone = sorted((each for each in memory.caches if each.batch == 1), key=lambda each: each.context)
+        alone = sorted(
+            (each for each in memory.caches if each.batch == 1 and each.context > 0),
+            key=lambda each: each.context,
+        )
         return [Point(each.context, memory.weights + each.bytes) for each in alone]
 
     def words_across(self, x: float) -> str:
