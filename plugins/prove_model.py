@@ -61,6 +61,7 @@ class ProveParams(Params):
         shown_when=(setting("against").known(),),
         advanced=True,
     )
+    speed: bool = Param(True, title="Speed and memory", help="Measure these too", advanced=True)
     again: bool = Param(False, help="Measure anew what was measured before", advanced=True)
 
 
@@ -98,6 +99,7 @@ def prove_model(job: JobContext, model: Model, params: ProveParams) -> Path:
             stage=params.stage,
             seed=job.seed,
             threads=job.threads,
+            speed=params.speed,
             again=params.again,
         ),
         cache=job.cache,

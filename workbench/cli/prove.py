@@ -48,6 +48,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="questions of your own; repeatable",
     )
+    parser.add_argument("--no-speed", action="store_true", help="leave speed and memory out")
     parser.add_argument("--again", action="store_true", help="measure anew what was measured before")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the card there too, as JSON")
@@ -70,6 +71,7 @@ def _prove(home: Home, arguments: argparse.Namespace) -> Answer:
             "form": "full" if arguments.full else "quick",
             "windows": arguments.windows or 0,
             "tasks": [str(each.resolve()) for each in arguments.task],
+            "speed": not arguments.no_speed,
             "again": arguments.again,
         }
         if arguments.text is not None:
@@ -97,6 +99,7 @@ def _check(home: Home, arguments: argparse.Namespace) -> Answer:
         values: dict[str, Any] = {
             "form": claimed.conditions.form,
             "windows": quality.windows if quality is not None else 0,
+            "speed": claimed.speed is not None and not arguments.no_speed,
             "again": True,
         }
         if arguments.text is not None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from workbench.cli.answer import Answer
 from workbench.cli.follow import run_job
 from workbench.errors import NotFoundError, ParameterError, UsageError
 from workbench.home import Home
+from workbench.jobs import exits
 from workbench.jobs.build import make_spec
+from workbench.jobs.proof_jobs import OPERATION, proof_of
 from workbench.library.library import Library
 from workbench.params import FieldSpec, split_paths
 from workbench.session import Session
@@ -32,6 +36,11 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name", help="what to call the result")
+    parser.add_argument(
+        "--prove",
+        choices=("quick", "full"),
+        help="measure the result against the model that it was made from",
+    )
     parser.set_defaults(command=_run)
 
 
@@ -51,7 +60,23 @@ def _run(home: Home, arguments: argparse.Namespace) -> Answer:
         spec = make_spec(entry, record, facts, values, seed=arguments.seed, input=source)
     if arguments.name:
         spec = spec.model_copy(update={"output_name": arguments.name})
-    return run_job(home, spec)
+    answer = run_job(home, spec)
+    if arguments.prove is None or answer.code != exits.DONE or "model" not in answer.data:
+        return answer
+    return _proven(home, answer, arguments.prove, against=record.id if record else None)
+
+
+def _proven(home: Home, answer: Answer, form: Literal["quick", "full"], against: str | None) -> Answer:
+    """What was made, with its proof; the result stays where the proof fails."""
+    with Session.open(home, supervise=False) as session:
+        proof = session.catalogue.operation(OPERATION)
+        spec = proof_of(session.library, proof, str(answer.data["model"]), form, against_id=against)
+    proved = run_job(home, spec)
+    if proved.code != exits.DONE:
+        return Answer(f"{answer.text}\n{proved.text}", {**answer.data, "proof": proved.data}, proved.code)
+    with Session.open(home, supervise=False) as session:
+        card = session.proofs.of(str(answer.data["sha256"]))[0].card
+    return Answer(f"{answer.text}\n{card.headline}", {**answer.data, "proof": msgspec.to_builtins(card)})
 
 
 def _placed(fields: tuple[FieldSpec, ...], values: Mapping[str, Any], library: Library) -> dict[str, Any]:

@@ -115,7 +115,7 @@ class _Proof:
         self._request = request
         self._depth = DEPTHS[request.form]
         self._kept = Kept(cache / "proofs")
-        self._limits = measured_limits(cache, request.threads)
+        self._limits = measured_limits(cache, request.threads) if request.speed else None
         self._text = request.text if request.text is not None else own_text()
         self._stages = Stages(report, _SHARES if request.reference is not None else {"speed": 1.0})
 
@@ -126,16 +126,18 @@ class _Proof:
         card = Card(
             subject=asked.candidate.subject,
             conditions=self._conditions(),
-            speed=alone.speed,
-            memory=alone.memory,
+            speed=alone.speed if alone is not None else None,
+            memory=alone.memory if alone is not None else None,
         )
         if asked.reference is not None:
             card = self._beside(card, asked.reference)
         card = replace(card, grade=grade(card))
         return replace(card, headline=headline(card))
 
-    def _alone(self, model: Measured, stage: str) -> _Alone:
-        """What a model does by itself."""
+    def _alone(self, model: Measured, stage: str) -> _Alone | None:
+        """What a model does by itself; None where that is not asked for."""
+        if not self._request.speed:
+            return None
         plan = SpeedPlan.of(self._request.form, seed=self._request.seed)
         options = LoadOptions(path=str(model.path), format=model.facts.format, threads=self._request.threads)
 
@@ -172,8 +174,8 @@ class _Proof:
             return replace(
                 card,
                 reference=reference.subject,
-                reference_speed=alone.speed,
-                reference_memory=alone.memory,
+                reference_speed=alone.speed if alone is not None else None,
+                reference_memory=alone.memory if alone is not None else None,
                 quality=self._part("quality", "text", text, Quality, self._quality(pair, windows)),
                 tasks=self._part("tasks", "questions", questions, _Tasks, _answered(pair, sets)).tasks,
                 parity=self._part(
@@ -235,8 +237,8 @@ class _Proof:
             seed=asked.seed,
             text=(asked.text_name or OWN_TEXT) if asked.reference is not None else "",
             text_sha256=sha256_of(self._text) if asked.reference is not None else "",
-            bandwidth=self._limits.bandwidth,
-            arithmetic=self._limits.arithmetic,
+            bandwidth=self._limits.bandwidth if self._limits is not None else 0.0,
+            arithmetic=self._limits.arithmetic if self._limits is not None else 0.0,
         )
 
 

@@ -1,0 +1,114 @@
+"""Tests `tenfold prove` as scripts use it, on real files of a tiny model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.cli.main import main
+from workbench.home import Home
+from workbench.measure.card import read_card
+from workbench.measure.proofs import Proofs
+
+QUALITY = ("mean_kld", "p99_kld", "same_top", "ppl", "ppl_base")
+
+
+class Line:
+    """The command line within this process, which is what takes long to start; its jobs are real ones."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *words: object) -> tuple[int, dict[str, Any]]:
+        """The exit code, and what was printed."""
+        self._capsys.readouterr()
+        code = main([*map(str, words), "--json"])
+        return code, json.loads(self._capsys.readouterr().out)
+
+    def line.answer(self, *words: object) -> dict[str, Any]:
+        """What a command that succeeds prints."""
+        code, found = self(*words)
+        assert code == 0, found
+        return found
+
+    def problem(self, *words: object, code: int = 1) -> dict[str, Any]:
+        """The error of a command that fails."""
+        found = self(*words)
+        assert found[0] == code, found
+        problem: dict[str, Any] = found[1]["error"]
+        return problem
+
+
+@pytest.fixture
+def line(home: Home, capsys: pytest.CaptureFixture[str]) -> Line:
+    return Line(capsys)
+
+
+@pytest.fixture
+def pair(line: Line, tiny_gguf: Path) -> tuple[str, str]:
+    """The ids of a tiny model in F16 and in Q4_0."""
+    parent = line.answer("models", "add", tiny_gguf)["id"]
+    return parent, line.answer("run", "gguf-quantize", "--model", parent, "--set", "type=Q4_0")["model"]
+
+
+def test_a_proof_is_kept_found_again_and_checked(
+    home: Home, line: Line, pair: tuple[str, str], tmp_path: Path
+) -> None:
+    parent, child = pair
+    out = tmp_path / "card.json"
+    said = line.answer("prove", child, "--windows", 2, "--out", out)
+
+    assert said["reference"]["sha256"] == line.answer("models", "show", parent)["sha256"]
+    for name in QUALITY:
+        assert said["quality"][name] > 0 and said["quality"][f"{name}_error"] >= 0
+    assert said["quality"]["ppl_error"] > 0
+    assert said["speed"]["decode"][0]["tokens_per_s"] > 0
+    assert said["memory"]["peak"] > 0
+    assert said["conditions"]["text_sha256"]
+    assert [each["result"] for each in said["parity"]] == ["passed"] * len(said["parity"])
+    assert [each.card for each in Proofs(home.proofs).all()] == [read_card(out)]
+
+    # The same again is known: not even the noisy figures change.
+    again = line.answer("prove", child, "--against", parent, "--windows", 2)
+    for part in ("quality", "speed", "memory", "tasks", "identity", "examples"):
+        assert again[part] == said[part], part
+
+    checked = line.answer("prove", "--check", out, "--no-speed")
+    assert checked["holds"]
+    outcomes = {each["claim"]: each["outcome"] for each in checked["findings"]}
+    assert outcomes["mean KL divergence"] == "holds"
+    assert outcomes["decode speed"] == "not checked"
+
+    content = json.loads(out.read_text("utf-8"))
+    content["quality"]["mean_kld"] /= 2
+    out.write_text(json.dumps(content), encoding="utf-8")
+    assert "was altered after it was made" in line.problem("prove", "--check", out)["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"Only a few words.\n", "it needs 512"), (b"\x7fELF\x00\x01\xff\xfe" * 4000, "is no text")],
+)
+def test_a_text_that_nothing_can_be_measured_on_leaves_no_card(
+    home: Home, line: Line, pair: tuple[str, str], tmp_path: Path, content: bytes, says: str
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_bytes(content)
+    problem = line.problem("prove", pair[1], "--text", text, "--no-speed")
+    assert says in problem["message"]
+    assert Proofs(home.proofs).all() == ()
+
+
+def test_a_reference_that_was_deleted_is_named(
+    home: Home, line: Line, pair: tuple[str, str], tmp_path: Path
+) -> None:
+    problem = line.problem("prove", pair[1], "--against", tmp_path / "gone.gguf")
+    assert "gone.gguf" in problem["message"]
+    assert Proofs(home.proofs).all() == ()
+
+
+def test_a_model_that_was_made_from_none_is_measured_alone_or_not(line: Line, pair: tuple[str, str]) -> None:
+    assert "--alone" in line.problem("prove", pair[0], code=2)["remedy"]
