@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from ui import format as show
-from ui.models.compare_variants import Comparison, Variant
+from ui.models.compare_variants import Comparison
+from workbench.measure.card import Card, Conditions, Speed, Subject, comparable
+from workbench.model import FORMAT_TITLES
+
+#: Cards by the content hash of the model that they are about, newest first.
+Cards = Mapping[str, Sequence[Card]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +21,7 @@ class Step:
     """One measured change.
 
     Attributes:
-        variant: The place of the model that it led to.
+        variant: The place of the model that it led to; None where that is none of the compared ones.
         title: What was changed.
         price: What it cost, in a few words.
         lossless: Whether greedy answers are identical; None where nothing was changed that could cost any.
@@ -23,7 +30,7 @@ class Step:
         total: Of the speed at the start.
     """
 
-    variant: int
+    variant: int | None
     title: str
     price: str
     lossless: bool | None
@@ -32,68 +39,100 @@ class Step:
     total: float
 
 
-def steps_to(comparison: Comparison, target: int, parents: Mapping[str, str | None]) -> tuple[Step, ...]:
-    """The steps from the reference to the model in a place, and then to its largest batch; empty where it is
-    the reference, or where the speed of either was not measured.
+def steps_to(comparison: Comparison, target: int, cards: Cards) -> tuple[Step, ...]:
+    """The steps to the model in a place and then to its largest batch; empty where no change was measured.
+
+    A card names what its model was compared with, which as a rule is what it was made from; the card of that
+    names what came before, and so on to the start.
 
     Args:
-        parents: Of each model of the library, by its id, the id of what it was made from.
+        cards: All that are known, also of models that are not compared.
     """
-    places = _way(comparison, target, parents)
-    speeds = [_alone(comparison.variants[place]) for place in places]
-    start = speeds[0] if speeds else None
-    if start is None or speeds[-1] is None or len(places) < 2:
+    way = _way(comparison.variants[target].card, cards)
+    first = way[0]
+    if first.reference is None or (start := _alone(first.reference_speed)) is None:
         return ()
-    first = comparison.variants[places[0]]
-    found = [Step(places[0], first.label, _engine(first), None, start, 1.0, 1.0)]
-    for place, speed in zip(places[1:], speeds[1:], strict=True):
+    engine = first.conditions.reference_engine or first.conditions.engine
+    title, price = _title(comparison, first.reference), _engine_name(engine)
+    found = [Step(_place(comparison, first.reference), title, price, None, start, 1.0, 1.0)]
+    for card in way:
+        speed = _alone(card.speed)
         if speed is None:
             continue
-        variant = comparison.variants[place]
-        lossless = bool(variant.card.identity and variant.card.identity.lossless)
+        lossless = bool(card.identity and card.identity.lossless)
         factor = speed / found[-1].speed
-        price = _with_direction(_price(variant, lossless), factor)
-        found.append(Step(place, variant.label, price, lossless, speed, factor, speed / start))
-    return (*found, *_batch(comparison.variants[target], target, found[-1].speed, start))
+        title, name = _title(comparison, card.subject), _engine_name(card.conditions.engine)
+        if name != _engine_name(engine):
+            title = f"{title}, {name}"
+        engine = card.conditions.engine
+        price = _with_direction(_price(card, lossless), factor)
+        place = _place(comparison, card.subject)
+        found.append(Step(place, title, price, lossless, speed, factor, speed / start))
+    if len(found) == 1:
+        return ()
+    return (*found, *_batch(way[-1], found[-1], start))
 
 
-def _way(comparison: Comparison, target: int, parents: Mapping[str, str | None]) -> list[int]:
-    """The places from the reference to the target, through the compared models that lie between."""
-    variants = comparison.variants
-    reference = next((place for place, each in enumerate(variants) if each.is_reference), None)
-    if reference is None or reference == target:
-        return []
-    place_of = {each.model_id: place for place, each in enumerate(variants) if each.model_id is not None}
-    way, seen = [target], {variants[target].model_id}
-    id = variants[target].model_id
-    while id is not None and (id := parents.get(id)) is not None and id not in seen:
-        seen.add(id)
-        if id in place_of and place_of[id] != reference:
-            way.append(place_of[id])
-    return [reference, *reversed(way)]
+def _way(card: Card, cards: Cards) -> list[Card]:
+    """The cards from the first change to a model's own."""
+    way, seen = [card], {card.subject.sha256}
+    while card.reference is not None and card.reference.sha256 not in seen:
+        seen.add(card.reference.sha256)
+        before = next(
+            (
+                each
+                for each in cards.get(card.reference.sha256, ())
+                if each.reference is not None and _same_machine(each.conditions, card.conditions)
+            ),
+            None,
+        )
+        if before is None:
+            break
+        card = before
+        way.append(card)
+    return way[::-1]
 
 
-def _batch(variant: Variant, place: int, before: float, start: float) -> tuple[Step, ...]:
+def _same_machine(one: Conditions, other: Conditions) -> bool:
+    """Whether two speeds can be compared, for which the text does not matter."""
+    return not comparable(one, msgspec.structs.replace(other, text_sha256=one.text_sha256))
+
+
+def _batch(card: Card, before: Step, start: float) -> tuple[Step, ...]:
     """What answering several at once adds; the model stays what it is."""
-    speed = variant.card.speed
-    largest = max(speed.decode, key=lambda each: each.batch, default=None) if speed is not None else None
+    largest = max(card.speed.decode, key=lambda each: each.batch, default=None) if card.speed else None
     if largest is None or largest.batch < 2 or largest.tokens_per_s <= 0:
         return ()
-    factor = largest.tokens_per_s / before
-    title = f"{largest.batch} answers at once"
-    price = _with_direction("same model", factor)
-    return (Step(place, title, price, None, largest.tokens_per_s, factor, largest.tokens_per_s / start),)
+    factor = largest.tokens_per_s / before.speed
+    title, price = f"{largest.batch} answers at once", _with_direction("same model", factor)
+    total = largest.tokens_per_s / start
+    return (Step(before.variant, title, price, None, largest.tokens_per_s, factor, total),)
 
 
-def _alone(variant: Variant) -> float | None:
-    decode = variant.decode
-    return decode.tokens_per_s if decode is not None and decode.tokens_per_s > 0 else None
+def _alone(speed: Speed | None) -> float | None:
+    rate = speed.alone if speed is not None else None
+    return rate.tokens_per_s if rate is not None and rate.tokens_per_s > 0 else None
 
 
-def _price(variant: Variant, lossless: bool) -> str:
+def _place(comparison: Comparison, subject: Subject) -> int | None:
+    hashes = [each.card.subject.sha256 for each in comparison.variants]
+    return hashes.index(subject.sha256) if subject.sha256 in hashes else None
+
+
+def _title(comparison: Comparison, subject: Subject) -> str:
+    """What the page calls a model; one that it does not show by its type and format: `BF16 safetensors`."""
+    place = _place(comparison, subject)
+    if place is not None:
+        return comparison.variants[place].label
+    formats = {str(key): title for key, title in FORMAT_TITLES.items()}
+    words = (subject.quantization, formats.get(subject.format, subject.format))
+    return " ".join(word for word in words if word) or subject.name
+
+
+def _price(card: Card, lossless: bool) -> str:
     if lossless:
         return "lossless"
-    return f"KL {show.number(variant.kld)}" if variant.kld is not None else "price not measured"
+    return f"KL {show.number(card.quality.mean_kld)}" if card.quality is not None else "price not measured"
 
 
 def _with_direction(price: str, factor: float) -> str:
@@ -101,7 +140,6 @@ def _with_direction(price: str, factor: float) -> str:
     return f"{price}, slower" if factor < 1 else price
 
 
-def _engine(variant: Variant) -> str:
-    """The engine's name without its version: `llama.cpp`."""
-    name = variant.card.conditions.reference_engine or variant.card.conditions.engine
-    return name.partition(" ")[0] or "the original"
+def _engine_name(engine: str) -> str:
+    """An engine without its version: `llama.cpp`."""
+    return engine.partition(" ")[0] or "the original"

@@ -104,36 +104,42 @@ def compare(
     if not groups:
         return Comparison()
     shown = max(groups, key=lambda group: (around in group.members, len(group.members), group.newest))
-    variants = _variants(shown, known or {})
-    apart = []
-    for group in groups:
-        left = [each for each in group.members.values() if each[0].id not in shown.members]
-        if group is shown or not left:
+    apart, told = [], set(shown.members)
+    for group in sorted(groups, key=lambda group: -len(group.members)):
+        left = [record for record, _ in group.members.values() if record.id not in told]
+        if not left:
             continue
-        names, ids = (tuple(record.name for record, _ in left), tuple(record.id for record, _ in left))
+        told.update(record.id for record in left)
+        names, ids = tuple(record.name for record in left), tuple(record.id for record in left)
         apart.append(Apart(names, ids, _differences(shown, group)))
-    return Comparison(_labelled(variants), tuple(apart))
+    return Comparison(_labelled(_variants(shown, known or {})), tuple(apart))
 
 
 # ------------------------------------------------------------------ groups
 
 
 class _Group:
-    """Cards that can be compared with each other, one a model, by the model's id."""
+    """Cards that can be compared with each other, one a model, by the model's id.
 
-    def __init__(self, record: ModelRecord, card: Card) -> None:
-        self.members: dict[str, tuple[ModelRecord, Card]] = {record.id: (record, card)}
-        self.newest = card.conditions.made_at
+    Args:
+        reference: The hash of what they were compared with; empty where they were compared with nothing.
+    """
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+        self.members: dict[str, tuple[ModelRecord, Card]] = {}
 
     @property
-    def reference(self) -> str:
-        """The hash of what its cards were compared with; empty while none was compared with anything."""
-        return next((hash for _, card in self.members.values() if (hash := _reference_hash(card))), "")
+    def newest(self) -> float:
+        return max(card.conditions.made_at for _, card in self.members.values())
+
+    @property
+    def reference_name(self) -> str:
+        cards = [card for _, card in self.members.values()]
+        subjects = (each for card in cards for each in (card.subject, card.reference) if each is not None)
+        return next((each.name for each in subjects if each.sha256 == self.reference), "none")
 
     def takes(self, card: Card) -> bool:
-        wanted, own = self.reference, _reference_hash(card)
-        if wanted and own and wanted != own:
-            return False
         return not any(comparable(each.conditions, card.conditions) for _, each in self.members.values())
 
     def add(self, record: ModelRecord, card: Card) -> None:
@@ -144,29 +150,37 @@ class _Group:
 
 
 def _groups(candidates: Sequence[Candidate]) -> list[_Group]:
+    """Of each reference the groups under like conditions.
+
+    To a reference belong the cards that compare with it, its own card whatever that compares it with, and
+    cards of speed alone, which compare with none.
+    """
     cards = [(each.record, card) for each in candidates for card in each.cards]
-    groups: list[_Group] = []
-    for record, card in sorted(cards, key=lambda each: -each[1].conditions.made_at):
-        fitting = next((group for group in groups if group.takes(card)), None)
-        if fitting is None:
-            groups.append(_Group(record, card))
-        else:
+    cards.sort(key=lambda each: -each[1].conditions.made_at)
+    references = {_reference_hash(card) for _, card in cards}
+    found = []
+    for reference in sorted(references - {""}) or [""]:
+        groups: list[_Group] = []
+        for record, card in cards:
+            if reference != card.subject.sha256 and _reference_hash(card) not in ("", reference):
+                continue
+            fitting = next((group for group in groups if group.takes(card)), None)
+            if fitting is None:
+                fitting = _Group(reference)
+                groups.append(fitting)
             fitting.add(record, card)
-    return groups
+        found += groups
+    return found
 
 
 def _differences(shown: _Group, other: _Group) -> tuple[str, ...]:
     """Why two groups are two, without saying anything twice."""
     one, two = (next(iter(group.members.values()))[1] for group in (shown, other))
     reasons = list(comparable(one.conditions, two.conditions))
-    if shown.reference and other.reference and shown.reference != other.reference:
-        names = [_reference_name(group) for group in (shown, other)]
-        reasons.append(f"They were compared with different references: {names[0]} and {names[1]}.")
+    if shown.reference != other.reference:
+        names = f"{shown.reference_name} and {other.reference_name}"
+        reasons.append(f"They were compared with different references: {names}.")
     return tuple(reasons)
-
-
-def _reference_name(group: _Group) -> str:
-    return next((card.reference.name for _, card in group.members.values() if card.reference), "none")
 
 
 def _reference_hash(card: Card) -> str:
@@ -190,7 +204,7 @@ def _from_cards(group: _Group, known: Mapping[str, ModelRecord]) -> list[Variant
     """The reference as the newest card tells of it, where it has no card of its own among them."""
     cards = sorted((card for _, card in group.members.values()), key=lambda each: -each.conditions.made_at)
     for card in cards:
-        if card.reference is not None:
+        if card.reference is not None and card.reference.sha256 == group.reference:
             own = Card(
                 subject=card.reference,
                 conditions=card.conditions,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -63,7 +62,7 @@ class ComparePage(QWidget):
         self._around: str | None = None
         self._side_settled = False
         self.comparison = Comparison()
-        self._shown: tuple[Comparison, Mapping[str, str | None]] | None = None
+        self._shown: tuple[Comparison, dict[str, tuple[Card, ...]]] | None = None
         self.choices = ChoiceList(self)
         self.chooser = ChooserPanel(context.theme, self.choices)
         self.picker = PickPanel(context.theme)
@@ -144,19 +143,16 @@ class ComparePage(QWidget):
             if (record := self._records.get(id)) is not None and (cards := self._cards_of(record))
         ]
         known = {record.sha256: record for record in self._records.values() if record.sha256 is not None}
-        found, parents = compare(candidates, known, self._around), self._parents()
-        if (found, parents) != self._shown:
-            self._shown = (found, parents)
+        found = compare(candidates, known, self._around)
+        if (found, self._cards) != self._shown:
+            self._shown = (found, self._cards)
             self.comparison = found
-            self.board.show_comparison(found, parents)
+            self.board.show_comparison(found, self._cards)
             self.picker.show_comparison(found)
         self._show_state()
 
     def _cards_of(self, record: ModelRecord) -> tuple[Card, ...]:
         return self._cards.get(record.sha256, ()) if record.sha256 is not None else ()
-
-    def _parents(self) -> Mapping[str, str | None]:
-        return {record.id: record.parent_id for record in self._records.values()}
 
     def _show_state(self) -> None:
         compared = self.comparison.variants

@@ -90,6 +90,20 @@ def test_a_divergence_from_another_reference_is_no_comparison() -> None:
     )
 
 
+def test_the_reference_takes_part_though_it_was_itself_compared_with_something_else() -> None:
+    """As in a family that was made from a safetensors folder: F16 against that, the others against F16."""
+    folder = msgspec.structs.replace(card("F16").subject, format="hf", sha256="f" * 64)
+    own = msgspec.structs.replace(card("F16", made_at=1_800_000_000.0), reference=folder)
+
+    found = compare(candidates(own, card("Q8_0"), card("Q2_K")))
+    alone = compare(candidates(own))
+
+    assert [each.model_id for each in found.variants] == ["F16", "Q8_0", "Q2_K"]
+    assert found.variants[0].is_reference and found.variants[0].card == own
+    assert found.apart == ()
+    assert [each.is_reference for each in alone.variants] == [True, False]
+
+
 def test_the_smaller_group_is_shown_where_it_is_asked_for() -> None:
     other = under(card("Q2_K"), form="full")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from ui.models.compare_steps import Cards
 from ui.models.compare_table import CompareTable
 from ui.models.compare_variants import Comparison
 from ui.panels.compare.apart import ApartBar
@@ -77,15 +77,15 @@ class CompareBoard(QScrollArea):
         self.table.copied.connect(self.copied)
         theme.changed.connect(self._show_table)
 
-    def show_comparison(self, comparison: Comparison, parents: Mapping[str, str | None]) -> None:
+    def show_comparison(self, comparison: Comparison, cards: Cards) -> None:
         """Show these models.
 
         Args:
-            parents: What each model of the library was made from, by their ids.
+            cards: All that are known, by the hash of their model: the way to a model may begin outside.
         """
         self._comparison = comparison
         self._show_apart()
-        self.steps.set_parents(parents)
+        self.steps.set_cards(cards)
         for chart in self.charts:
             chart.show_comparison(comparison)
         self._show_table()

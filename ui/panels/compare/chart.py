@@ -46,12 +46,12 @@ class Mark:
     """A point that can be asked what it stands for.
 
     Attributes:
-        variant: The place of its model in the comparison.
+        variant: The place of its model in the comparison; None where that is not among them.
         text: What it says, a line to a fact.
     """
 
     at: QPointF
-    variant: int
+    variant: int | None
     text: str
 
 

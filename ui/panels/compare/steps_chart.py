@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from ui import format as show
 from ui.models.compare_figures import Table
-from ui.models.compare_steps import Step, steps_to
+from ui.models.compare_steps import Cards, Step, steps_to
 from ui.panels.compare.chart import Chart, Mark
 from ui.panels.compare.drawing import font
 from ui.theme import PLOT_COLOURS, Theme
@@ -32,21 +31,21 @@ class StepsChart(Chart):
 
     def __init__(self, theme: Theme) -> None:
         self.steps: tuple[Step, ...] = ()
-        self._parents: Mapping[str, str | None] = {}
+        self._cards: Cards = {}
         super().__init__(theme)
 
     @property
     def file_stem(self) -> str:
         return "from-start-to-here"
 
-    def set_parents(self, parents: Mapping[str, str | None]) -> None:
-        """What each model of the library was made from, by their ids."""
-        self._parents = parents
+    def set_cards(self, cards: Cards) -> None:
+        """All cards that are known, from which the way is made."""
+        self._cards = cards
 
     def show_way_to(self, target: int | None) -> None:
         """Show the way to the model in this place."""
         known = target is not None and target < len(self.comparison.variants)
-        self.steps = steps_to(self.comparison, target, self._parents) if known and target is not None else ()
+        self.steps = steps_to(self.comparison, target, self._cards) if known and target is not None else ()
         factor = f": ×{show.number(self.steps[-1].total)}" if self.steps else ""
         self.heading = f"{type(self).heading}{factor}"
         self.setAccessibleName(f"Chart: {self.heading}")
