@@ -98,8 +98,8 @@ _SHAPES: dict[str, Callable[[], _Corners]] = {
     "diamond": lambda: _regular(4, 0, 1.3),
     "triangle-down": lambda: _regular(3, 180, 1.35),
     "hexagon": lambda: _regular(6, 0, 1.1),
-    "cross": lambda: _regular(4, 45, 1.4, 0.45),
-    "plus": lambda: _regular(4, 0, 1.4, 0.45),
+    "cross": lambda: _regular(4, 45, 1.6, 0.62),
+    "plus": lambda: _regular(4, 0, 1.6, 0.62),
     "star": lambda: _regular(5, 0, 1.7, 0.75),
 }
 _MARKERS = ("circle", "square", "triangle", "diamond", "triangle-down", "plus", "hexagon", "cross")
