@@ -7,6 +7,7 @@ import time
 from typing import Any, get_args
 
 import msgspec
+import psutil
 
 from workbench import __version__
 from workbench.cli.answer import Answer, table
@@ -24,6 +25,9 @@ from workbench.measure.limits import Limits, measured_limits
 from workbench.measure.measured import machine_name
 from workbench.measure.speed import SpeedPlan
 from workbench.session import Session
+
+#: How long is looked at what else computes here, and from when on that is said.
+_LOOK_S, _BUSY_PERCENT = 0.3, 25.0
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -74,7 +78,11 @@ def _bench(home: Home, arguments: argparse.Namespace) -> Answer:
         watch(Progress(t=time.time(), done=done, total=total, unit="figures", label="measuring"))
 
     began = time.monotonic()
-    limits = measured_limits(home.cache, threads)
+    busy = psutil.cpu_percent(_LOOK_S)
+    if busy > _BUSY_PERCENT:
+        said = f"Other programs use {busy:.0f} % of the processor; the figures will be lower and noisy."
+        watch(Log(t=time.time(), text=said, level="warning"))
+    limits = measured_limits(home.cache, threads, again=not arguments.quick)
     found = bench(_options(model, arguments, threads), plan, limits, progress)
     watch(Log(t=time.time(), text=f"Measured in {time.monotonic() - began:.0f} s."))
     if found.plan.batches != plan.batches:

@@ -55,12 +55,13 @@ class LimitsError(WorkbenchError):
     kind = "limits"
 
 
-def measured_limits(cache: Path, threads: int | None = None) -> Limits:
+def measured_limits(cache: Path, threads: int | None = None, *, again: bool = False) -> Limits:
     """The limits of this machine; takes about two seconds the first time.
 
     Args:
         cache: The folder that remembers them (`Home.cache`).
         threads: How many compute; the physical cores unless given.
+        again: Measure in any case, in case that the machine was busy the last time; the better counts.
 
     Raises:
         LimitsError: The probe failed.
@@ -72,7 +73,7 @@ def measured_limits(cache: Path, threads: int | None = None) -> Limits:
         found = _probed(count)
         return dict(zip(names, (found.bandwidth, found.arithmetic), strict=True))
 
-    kept = remembered(cache / _FILE, machine(), names, measure)
+    kept = remembered(cache / _FILE, machine(), names, measure, again=again)
     return Limits(bandwidth=kept[names[0]], arithmetic=kept[names[1]])
 
 

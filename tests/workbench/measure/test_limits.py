@@ -29,6 +29,19 @@ def test_machine_is_probed_once_for_each_number_of_threads(
     assert found[1] == found[3] == Limits(bandwidth=2e9, arithmetic=2e10)
 
 
+def test_what_was_measured_on_a_busy_machine_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = iter([Limits(bandwidth=2.0, arithmetic=5.0), Limits(bandwidth=9.0, arithmetic=4.0)])
+    monkeypatch.setattr(limits, "_probed", lambda _threads: next(measured))
+
+    first = measured_limits(tmp_path, 1)
+    again = measured_limits(tmp_path, 1, again=True)
+
+    assert first == Limits(bandwidth=2.0, arithmetic=5.0)
+    assert again == measured_limits(tmp_path, 1) == Limits(bandwidth=9.0, arithmetic=5.0)
+
+
 def test_this_machine_has_limits(tmp_path: Path) -> None:
     found = measured_limits(tmp_path, 1)
 
