@@ -145,6 +145,11 @@ class Ggml:
         """How many weights are stored together: a row is a multiple of it."""
         return int(self._library.ggml_blck_size(self.type_number(type)))
 
+    @property
+    def type_names(self) -> tuple[str, ...]:
+        """All types that it has, in capitals."""
+        return tuple(self._types)
+
     def type_number(self, type: str) -> int:
         """ggml's number of a type.
 

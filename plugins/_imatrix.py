@@ -76,6 +76,17 @@ def write_imatrix(
     writer.close()
 
 
+def importance_of(sums: ImportanceSums) -> dict[str, Floats]:
+    """What `read_imatrix` gives of a file with these sums."""
+    return {
+        name: _means(
+            found.squares.reshape(len(found.counts), -1).astype(np.float32),
+            found.counts.astype(np.float32),
+        )
+        for name, found in sums.tensors.items()
+    }
+
+
 def _read_gguf(path: Path) -> dict[str, Floats]:
     from gguf import GGUFReader
 
@@ -93,12 +104,15 @@ def _read_gguf(path: Path) -> dict[str, Floats]:
         matrices = np.asarray(counts.data, dtype=np.float32).reshape(-1)
         if not len(matrices) or len(sums) % len(matrices):
             raise ModelFileError(path, f"the importance of {base} has the wrong shape.")
-        by_matrix = sums.reshape(len(matrices), -1)
-        # An expert that no text reached counts as even, as llama.cpp's own tool has it.
-        even = np.ones_like(by_matrix)
-        used = matrices[:, None] > 0
-        found[base] = np.where(used, by_matrix / np.where(used, matrices[:, None], 1), even).reshape(-1)
+        found[base] = _means(sums.reshape(len(matrices), -1), matrices)
     return found
+
+
+def _means(sums: Floats, counts: Floats) -> Floats:
+    """Sums over counts, flat; an expert that no text reached counts as even, as llama.cpp's tool has it."""
+    used = counts[:, None] > 0
+    means: Floats = np.where(used, sums / np.where(used, counts[:, None], 1), np.ones_like(sums))
+    return means.reshape(-1)
 
 
 def _read_legacy(file: BinaryIO, path: Path) -> dict[str, Floats]:
