@@ -28,7 +28,7 @@ class Line:
         code = main([*map(str, words), "--json"])
         return code, json.loads(self._capsys.readouterr().out)
 
-    def line.answer(self, *words: object) -> dict[str, Any]:
+    def answer(self, *words: object) -> dict[str, Any]:
         """What a command that succeeds prints."""
         code, found = self(*words)
         assert code == 0, found
@@ -88,27 +88,20 @@ def test_a_proof_is_kept_found_again_and_checked(
     assert "was altered after it was made" in line.problem("prove", "--check", out)["message"]
 
 
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [(b"Only a few words.\n", "it needs 512"), (b"\x7fELF\x00\x01\xff\xfe" * 4000, "is no text")],
-)
-def test_a_text_that_nothing_can_be_measured_on_leaves_no_card(
-    home: Home, line: Line, pair: tuple[str, str], tmp_path: Path, content: bytes, says: str
-) -> None:
-    text = tmp_path / "text.txt"
-    text.write_bytes(content)
-    problem = line.problem("prove", pair[1], "--text", text, "--no-speed")
-    assert says in problem["message"]
-    assert Proofs(home.proofs).all() == ()
-
-
-def test_a_reference_that_was_deleted_is_named(
+def test_what_cant_be_measured_says_why_and_leaves_no_card(
     home: Home, line: Line, pair: tuple[str, str], tmp_path: Path
 ) -> None:
-    problem = line.problem("prove", pair[1], "--against", tmp_path / "gone.gguf")
+    parent, child = pair
+    short, binary = tmp_path / "short.txt", tmp_path / "binary.txt"
+    short.write_bytes(b"Only a few words.\n")
+    binary.write_bytes(b"\x7fELF\x00\x01\xff\xfe" * 4000)
+
+    problem = line.problem("prove", child, "--text", short, "--no-speed")
+    assert "it needs 512" in problem["message"]
+    problem = line.problem("prove", child, "--text", binary, "--no-speed")
+    assert "is no text" in problem["message"]
+    problem = line.problem("prove", child, "--against", tmp_path / "gone.gguf", code=2)
     assert "gone.gguf" in problem["message"]
+    problem = line.problem("prove", parent, code=2)
+    assert "--alone" in problem["remedy"]
     assert Proofs(home.proofs).all() == ()
-
-
-def test_a_model_that_was_made_from_none_is_measured_alone_or_not(line: Line, pair: tuple[str, str]) -> None:
-    assert "--alone" in line.problem("prove", pair[0], code=2)["remedy"]
