@@ -25,6 +25,7 @@ from ui.widgets.empty_state import EmptyState
 from ui.widgets.job_detail import JobDetail
 from ui.widgets.job_listing import JobListing
 from workbench.errors import WorkbenchError
+from workbench.jobs.proof_jobs import OPERATION as PROVES
 from workbench.jobs.records import JobRecord
 from workbench.jobs.runner import JobUpdate
 
@@ -158,9 +159,10 @@ class JobsPage(QWidget):
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._board.get(job_id).folder)))
 
     def _open_model(self, job_id: str) -> None:
-        made = self._board.get(job_id).result_model_id
-        if made is not None:
-            self._context.open_page.emit("models", made)
+        job = self._board.get(job_id)
+        shown = job.result_model_id or (job.model_id if job.operation == PROVES else None)
+        if shown is not None:
+            self._context.open_page.emit("models", shown)
 
     def _remove(self, job_id: str) -> None:
         job = self._board.get(job_id)

@@ -42,6 +42,7 @@ from ui.widgets.job_words import (
 from ui.widgets.message import MessageBar
 from workbench.errors import WorkbenchError
 from workbench.jobs.events import Event, Progress
+from workbench.jobs.proof_jobs import OPERATION as PROVES
 from workbench.jobs.records import JobRecord
 from workbench.jobs.spec import JobSpec
 
@@ -177,7 +178,9 @@ class JobDetail(QWidget):
         self._state.setText(state_word(job.state))
         self._state.set_tone(TONES[job.state])
         shown = _BUTTONS[job.state]
-        if job.result_model_id is None:
+        # What was measured stands beside the model that it was measured of.
+        has_model = job.result_model_id is not None or (job.operation == PROVES and job.model_id is not None)
+        if not has_model:
             shown = tuple(name for name in shown if name != "open-model")
         for name, button in self._buttons.items():
             button.setVisible(name in shown)
@@ -191,7 +194,7 @@ class JobDetail(QWidget):
         )
         at_rest = job.state not in ("queued", "running")
         self._actions["remove"].setEnabled(at_rest)
-        self._actions["open-model"].setVisible(job.result_model_id is not None)
+        self._actions["open-model"].setVisible(has_model)
 
     def _show_error(self, job: JobRecord) -> None:
         failed = job.state in ("failed", "interrupted")
