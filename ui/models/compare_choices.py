@@ -175,9 +175,17 @@ def _any_measured(branch: Branch, cards: Mapping[str, Card]) -> bool:
 def _second_line(row: _Row) -> str:
     parts = [row.record.quantization, show.bytes(row.record.size_bytes)]
     if row.card is not None:
-        parts.append(f"measured {show.date(row.card.conditions.made_at)}")
+        parts.append(f"measured {_day(row.card.conditions.made_at)}".strip())
     elif row.record.sha256 is None:
         parts.append("being hashed")
     else:
         parts.append("not measured")
     return " · ".join(part for part in parts if part)
+
+
+def _day(moment: float) -> str:
+    try:
+        return show.date(moment)
+    except (ValueError, OverflowError, OSError):
+        # A card from elsewhere may name any number.
+        return ""

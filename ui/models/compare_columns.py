@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from ui import format as show
 from ui.models.compare_figures import Value
 from ui.models.compare_variants import Variant
 from workbench.measure.card import Rate
+from workbench.measure.figures import with_error
 from workbench.measure.intervals import wilson
 
 _NONE = "—"
@@ -52,21 +52,6 @@ def _with_error(title: str, key: str, tip: str, *, percent: bool = False) -> Col
         return with_error(figure, error)
 
     return Column(title, (key, f"{key}_error"), values, words, tip)
-
-
-def with_error(figure: float, error: float) -> str:
-    """A figure to the digits that its error leaves it, and the error.
-
-    >>> with_error(0.04123, 0.00103), with_error(0.002, 0.00005), with_error(14.213, 0.42)
-    ('0.0412 ± 0.0010', '0.00200 ± 0.00005', '14.2 ± 0.4')
-    """
-    if not math.isfinite(error) or error <= 0:
-        return show.number(figure)
-    digits = -math.floor(math.log10(error))
-    # An error of 0.0014 as 0.001 would be a third too small.
-    digits += 1 if error * 10.0**digits < 2 else 0
-    digits = min(max(digits, 0), 12)
-    return f"{figure:.{digits}f} ± {error:.{digits}f}"
 
 
 def _rate(title: str, key: str, tip: str, rate: Callable[[Variant], Rate | None]) -> Column:

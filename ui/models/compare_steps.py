@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ui import format as show
 from ui.models.compare_variants import Comparison
 from workbench.measure.card import Card, Conditions, Speed, Subject, comparable
+from workbench.measure.figures import kld_text
 from workbench.model import FORMAT_TITLES
 
 #: Cards by the content hash of the model that they are about, newest first.
@@ -132,7 +132,7 @@ def _title(comparison: Comparison, subject: Subject) -> str:
 def _price(card: Card, lossless: bool) -> str:
     if lossless:
         return "lossless"
-    return f"KL {show.number(card.quality.mean_kld)}" if card.quality is not None else "price not measured"
+    return f"KL {kld_text(card.quality.mean_kld)}" if card.quality is not None else "price not measured"
 
 
 def _with_direction(price: str, factor: float) -> str:

@@ -37,8 +37,8 @@ def test_figures_stand_with_their_errors_and_intervals(table: CompareTable) -> N
         "reference",
         "0.00200 ± 0.00005",
         "—",
-        "0.0410 ± 0.0010",
-        "0.610 ± 0.015",
+        "0.041 ± 0.001",
+        "0.61 ± 0.02",
     ]
     assert _column(table, "Decode, tok/s")[:2] == ["107 (105–109)", "150 (147–153)"]
     assert _column(table, "Tasks right, %")[3] == "69 (60–77), no difference shown"

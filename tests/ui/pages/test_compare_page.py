@@ -16,7 +16,7 @@ from sqlalchemy import insert
 from tests.ui.models.test_compare_variants import under
 from tests.workbench.measure.cards import FIGURES, card, subject
 from ui.context import AppContext
-from ui.models.compare_choices import MOST
+from ui.models.compare_choices import MOST, Role
 from ui.pages.compare import ComparePage
 from workbench.jobs.runner import JobUpdate
 from workbench.measure.card import Card
@@ -225,6 +225,15 @@ def test_cards_that_are_damaged_or_gone_and_removed_models_leave_the_comparison(
 
     assert shown(page) == []
     assert page._no_models.isVisible()
+
+
+def test_a_card_from_no_time_at_all_is_still_a_card(make_page: MakePage, context: AppContext) -> None:
+    fill(context.session, under(card("Q8_0"), made_at=1e15))
+
+    page = make_page()
+
+    assert shown(page) == ["F16", "Q8_0"]
+    assert page.choices.index(page.choices.row_of("Q8_0")).data(Role.SECOND_LINE).endswith("measured")
 
 
 def test_pick_for_me_rings_the_best_and_tells_why_the_others_are_not(

@@ -12,11 +12,10 @@ from ui.icons import icon
 from ui.models.compare_variants import Comparison, Variant
 from ui.panels.compare.limit_row import LimitRow
 from ui.theme import Theme
-from ui.widgets.card import Card, label
+from ui.widgets.card import Card, label, restyle
+from workbench.measure.grade import NOTICED_KLD
 from workbench.measure.pick import Limits, Pick, choice_of, pick
 
-#: A mean KL divergence that few people notice: about that of a good 4-bit quantization.
-_KLD = 0.1
 _GB = 1e9
 
 
@@ -40,12 +39,14 @@ class PickPanel(Card):
         self.found = Pick(None, (), ())
         self.memory = LimitRow("Memory up to", "GB", 4.0, 4096.0, 0.5, "Peak while it was measured")
         self.decode = LimitRow("Speed from", "tok/s", 10.0, 1e6, 5.0, "Decode speed of one answer")
-        self.kld = LimitRow("KL up to", "nats", _KLD, 100.0, 0.01, "Mean KL divergence from the reference")
+        self.kld = LimitRow(
+            "KL up to", "nats", NOTICED_KLD, 100.0, 0.01, "Mean KL divergence from the reference"
+        )
         self.task = LimitRow(
             "Task loss up to", "%", 2.0, 100.0, 0.5, "Share of a task’s items that may be lost"
         )
         self.limits = (self.memory, self.decode, self.kld, self.task)
-        self.kld.set_limit(_KLD)
+        self.kld.set_limit(NOTICED_KLD)
         self._build()
         for row in self.limits:
             row.changed.connect(self._pick)
@@ -90,6 +91,10 @@ class PickPanel(Card):
         else:
             self._name.setText("Nothing to choose from")
             self._reasons.setText("Choose measured models first.")
+        tone = "good" if best is not None else "warn" if self._comparison.variants else "info"
+        if self._answer.property("message") != tone:
+            self._answer.setProperty("message", tone)
+            restyle(self._answer)
         self._name.setAccessibleName(f"Picked: {self._name.text()}")
         self._tools.setVisible(best is not None and best.model_id is not None)
         self._others.setVisible(bool(self.found.rejected))
