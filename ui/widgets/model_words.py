@@ -10,7 +10,8 @@ from ui.models.model_proofs import ProofRow
 from ui.widgets.tuning_words import gain_and_price, shorter_gains, tuning_line
 from workbench.library.fit import FitEstimate, FitPlace
 from workbench.library.records import ModelRecord
-from workbench.measure.figures import kld_text
+from workbench.measure.figures import kld_text, times_text
+from workbench.measure.grade import TONES, Grade
 from workbench.measure.verdict import forgotten
 from workbench.model import FORMAT_TITLES
 
@@ -20,7 +21,7 @@ Tone = Literal["neutral", "accent", "good", "warn", "bad"]
 _TIGHT = 0.85
 _UNKNOWN = "—"
 #: Grades as a narrow column has them.
-_SHORT_GRADES: dict[str, str] = {
+_SHORT_GRADES: dict[Grade, str] = {
     "lossless": "lossless",
     "same to the eye": "same to the eye",
     "close to the original": "close",
@@ -133,7 +134,7 @@ def times_line(proof: ProofRow | None) -> str:
     gain = proof.gain if proof is not None else None
     if gain is None:
         return _UNKNOWN
-    return f"×{gain.ratio:.2g}" if gain.shown else "×1"
+    return f"×{times_text(gain.ratio)}" if gain.shown else "×1"
 
 
 def distance_line(record: ModelRecord, proof: ProofRow | None) -> str:
@@ -154,13 +155,12 @@ def grade_line(record: ModelRecord, proof: ProofRow | None) -> str:
     if record.tuning is not None:
         gains = shorter_gains(record.tuning)
         return gains[1] if len(gains) > 1 else _UNKNOWN
-    return _SHORT_GRADES.get(proof.grade, _UNKNOWN) if proof is not None else _UNKNOWN
+    return _SHORT_GRADES[proof.grade] if proof is not None and proof.grade else _UNKNOWN
 
 
-def grade_tone(said: str) -> Tone:
+def grade_tone(said: Grade | Literal[""]) -> Tone:
     """The colour that goes with a grade."""
-    tones: dict[str, Tone] = {"noticeably different": "warn", "damaged": "bad", "broken": "bad"}
-    return tones.get(said, "good" if said else "neutral")
+    return TONES[said] if said else "neutral"
 
 
 def distance_tone(record: ModelRecord, proof: ProofRow | None) -> Tone:

@@ -20,7 +20,7 @@ from workbench.measure.card_plots import decode_by_batch, divergence_histogram, 
 from workbench.measure.card_shapes import Picture
 from workbench.measure.export_style import STYLE
 from workbench.measure.export_svg import svg
-from workbench.measure.grade import Grade, failed_checks, grade, headline
+from workbench.measure.grade import TONES, failed_checks, grade, headline
 
 _PLOT = (420.0, 150.0)
 _LEGEND = (
@@ -29,14 +29,6 @@ _LEGEND = (
 )
 #: Signs that XML knows no way to write.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_TONES: dict[Grade, str] = {
-    "lossless": "good",
-    "same to the eye": "good",
-    "close to the original": "good",
-    "noticeably different": "warn",
-    "damaged": "bad",
-    "broken": "bad",
-}
 
 
 def page(card: Card) -> str:
@@ -66,7 +58,7 @@ def page(card: Card) -> str:
 
 def _head(card: Card) -> str:
     said = grade(card)
-    tone = _TONES[said] if said else "plain"
+    tone = TONES[said] if said else "plain"
     other = card.reference.name if card.reference is not None else ""
     against = f" · compared with <bdi>{_text(other)}</bdi>" if other else ""
     date = condition_lines(card.conditions)[0].value

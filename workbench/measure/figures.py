@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from workbench.measure.card import Rate
 
-#: More places than this are never shown, however small an error is.
+#: With more places than this, a figure is written as a power of ten.
 _MOST_PLACES = 5
 
 
@@ -17,8 +17,9 @@ def kld_text(kld: float) -> str:
     >>> kld_text(0.6123), kld_text(0.0412), kld_text(0.00002), kld_text(0.0), kld_text(12.54)
     ('0.61', '0.041', '< 0.0001', '0', '13')
     """
-    if 0 < kld < 0.0001:
-        return "< 0.0001"
+    if kld < 0.0001:
+        # Rounding may leave a divergence of nothing a little below zero.
+        return "< 0.0001" if kld > 0 else "0"
     return f"{kld:.2g}" if kld < 10 else f"{kld:.0f}"
 
 
@@ -27,13 +28,26 @@ def with_error(value: float, error: float, unit: str = "") -> str:
 
     >>> with_error(0.04123, 0.00103), with_error(14.217, 0.43), with_error(91.234, 0.52, " %")
     ('0.041 ± 0.001', '14.2 ± 0.4', '91.2 ± 0.5 %')
-    >>> with_error(0.0412, 0.0)
-    '0.0412'
+    >>> with_error(0.0412, 0.0), with_error(0.0000123, 0.0000004)
+    ('0.0412', '1.23e-05 ± 4e-07')
     """
     if not error > 0 or not math.isfinite(error):
         return f"{value:.3g}{unit}"
-    places = min(max(-math.floor(math.log10(error)), 0), _MOST_PLACES)
+    places = max(-math.floor(math.log10(error)), 0)
+    if places > _MOST_PLACES:
+        return f"{value:.3g} ± {error:.1g}{unit}"
     return f"{value:.{places}f} ± {error:.{places}f}{unit}"
+
+
+def times_text(ratio: float) -> str:
+    """How many times as much: two digits, and a third where it is close to one.
+
+    >>> times_text(1.56), times_text(1.04), times_text(0.77), times_text(12.3)
+    ('1.6', '1.04', '0.77', '12')
+    """
+    if ratio >= 10:
+        return f"{ratio:.0f}"
+    return f"{ratio:.2g}" if ratio >= 1.1 else f"{ratio:.2f}"
 
 
 def size_text(count: float) -> str:

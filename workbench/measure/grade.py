@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from workbench.measure.card import Card, ParityCheck, Quality, Rate
-from workbench.measure.figures import kld_text, rate_text, size_text
+from workbench.measure.figures import kld_text, rate_text, size_text, times_text
 from workbench.measure.verdict import LITTLE_KLD, MUCH_KLD
 
 Grade = Literal[
@@ -18,6 +18,16 @@ Grade = Literal[
 ]
 #: From the best to the worst.
 GRADES: tuple[Grade, ...] = get_args(Grade)
+
+#: How good a grade is, for whoever colours it.
+TONES: dict[Grade, Literal["good", "warn", "bad"]] = {
+    "lossless": "good",
+    "same to the eye": "good",
+    "close to the original": "good",
+    "noticeably different": "warn",
+    "damaged": "bad",
+    "broken": "bad",
+}
 
 #: Mean KL divergence in nats up to which 4 bits stay in LLaMA 3 8B on Wikitext-2 (Q4_0: 0.072), and from
 #: which 3 bits begin (Q3_K_M: 0.102). The ends of the scale are those of a training's forgetting. Figures of
@@ -138,7 +148,7 @@ def gain_words(gain: Gain, of: str = "the original") -> str:
         return f"as fast as {of}"
     about = "about " if gain.noisy else ""
     if gain.ratio >= _AS_RATIO:
-        return f"{about}{gain.ratio:.2g}× faster" if gain.ratio < 10 else f"{about}{gain.ratio:.0f}× faster"
+        return f"{about}{times_text(gain.ratio)}× faster"
     change = max(abs(gain.ratio - 1) * 100, 1)
     return f"{about}{change:.0f} % {'faster' if gain.ratio > 1 else 'slower'}"
 
@@ -151,7 +161,7 @@ def size_words(card: Card) -> str:
     if abs(share - 1) < _SAME_SIZE:
         return "same size"
     if share >= 2:
-        return f"{share:.2g}× as large"
+        return f"{times_text(share)}× as large"
     return f"{abs(share - 1) * 100:.0f} % {'smaller' if share < 1 else 'larger'}"
 
 

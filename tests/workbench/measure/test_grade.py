@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tests.workbench.measure import cards
 from workbench.measure.card import Card, Identity, ParityCheck, Rate
-from workbench.measure.grade import GRADES, by_distance, gain_of, grade, headline, speed_gain
+from workbench.measure.grade import GRADES, TONES, by_distance, gain_of, grade, headline, speed_gain
 from workbench.measure.verdict import LITTLE_KLD, MUCH_KLD, forgotten
 
 
@@ -143,3 +143,10 @@ def test_card_without_a_reference_tells_what_it_measured() -> None:
     assert grade(alone) == ""
     assert headline(alone) == "167 tokens/s, 105 MB"
     assert headline(replace(alone, speed=None)) == "105 MB"
+
+
+def test_grades_have_tones_that_never_improve_down_the_scale() -> None:
+    order = ["good", "warn", "bad"]
+    places = [order.index(TONES[each]) for each in GRADES]
+
+    assert places == sorted(places)
