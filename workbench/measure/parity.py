@@ -18,7 +18,7 @@ from workbench.measure.parity_limits import limit_of
 from workbench.measure.parity_marks import check_marks
 from workbench.measure.parity_predictions import check_predictions
 from workbench.measure.parity_prompts import Prompt, read_prompts
-from workbench.measure.parity_reading import Reading, read
+from workbench.measure.parity_reading import Reading, quoted, read, written
 from workbench.measure.parity_template import check_template
 from workbench.measure.parity_tokenizer import check_tokenizer
 from workbench.model import Model
@@ -225,9 +225,11 @@ def _incomparable(source: Engine, result: Engine, step: Step, before: Reading) -
         return "The step changes predictions on purpose."
     if not (source.capabilities.logits and result.capabilities.logits):
         return "A model that was loaded for embeddings gives no predictions."
-    largest = max(max(tokens, default=0) for tokens in (*before.texts, *filter(None, before.conversations)))
-    if largest >= result.report.vocabulary:
-        return f"The source uses token {largest}, which the result does not have."
+    used = {token for tokens in (*before.texts, *before.conversations) for token in tokens or ()}
+    for token in sorted(used):
+        one, other = written(source.tokenizer, token), written(result.tokenizer, token)
+        if token >= result.report.vocabulary or one != other:
+            return f"Token {token}, {quoted(one)}, of the prompts is not the same in the result."
     return ""
 
 

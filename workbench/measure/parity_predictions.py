@@ -44,10 +44,12 @@ class Information:
             logits: Shape (positions, vocabulary).
             sums: The logarithm of Σ exp(logit) of each, shape (positions,).
         """
-        logs = logits - sums[:, None]
+        logs = logits - sums.astype(logits.dtype)[:, None]
         likely = np.exp(logs)
-        self._entropy -= float((likely * np.maximum(logs, -1e3)).sum())
-        self._sum = self._sum + likely.sum(0)
+        # What is excluded has a logarithm without end, and adds nothing.
+        logs = np.maximum(logs, -1e3, out=logs)
+        self._entropy -= float(np.multiply(likely, logs, out=logs).sum(dtype=np.float64))
+        self._sum = self._sum + likely.sum(0, dtype=np.float64)
         self._count += len(logits)
 
     @property

@@ -26,9 +26,10 @@ def check_tokenizer(prompts: Sequence[Prompt], source: Reading, result: Reading)
     has as one token: a merge that is missing or altered shows in the word that it makes.
     """
     shared = min(source.tokenizer.vocabulary, result.tokenizer.vocabulary)
-    words = list(_words(source.tokenizer, shared))
+    pieces = source.written(range(shared))
+    words = list(_words(pieces))
     problem = (
-        _other_pieces(source, result, shared)
+        _other_pieces(pieces, source, result)
         or _other_tokens(prompts, source, result)
         or _other_words(words, source.tokenizer, result.tokenizer)
     )
@@ -42,13 +43,13 @@ def check_tokenizer(prompts: Sequence[Prompt], source: Reading, result: Reading)
     )
 
 
-def _other_pieces(source: Reading, result: Reading, shared: int) -> str | None:
-    one, other = source.tokenizer, result.tokenizer
-    altered = [each for each in range(shared) if written(one, each) != written(other, each)]
+def _other_pieces(pieces: Sequence[bytes], source: Reading, result: Reading) -> str | None:
+    one, other, shared = source.tokenizer, result.tokenizer, len(pieces)
+    altered = [token for token, piece in enumerate(pieces) if written(other, token) != piece]
     if altered:
         token = altered[0]
         return (
-            f"Token {token} is {quoted(written(other, token))}, {quoted(written(one, token))} at the source;"
+            f"Token {token} is {quoted(written(other, token))}, {quoted(pieces[token])} at the source;"
             f" {len(altered):,} of {shared:,} tokens differ."
         )
     # Vocabularies are padded to round numbers; what stands for nothing is missed by nobody.
@@ -99,15 +100,15 @@ def _other_words(words: Sequence[str], one: Tokenizer, other: Tokenizer) -> str 
     return None
 
 
-def _words(tokenizer: Tokenizer, count: int) -> Iterator[str]:
-    """The words among the first tokens of a vocabulary, with the space before them where they have one.
+def _words(pieces: Sequence[bytes]) -> Iterator[str]:
+    """The words among a vocabulary's pieces, with the space before them where they have one.
 
     Letters alone, in the form into which a normalizer would bring them: how rare signs are cut apart is up to
     each library's version of Unicode, and no step's fault.
     """
-    for token in range(count):
+    for piece in pieces:
         try:
-            word = written(tokenizer, token).decode("utf-8")
+            word = piece.decode("utf-8")
         except UnicodeDecodeError:
             continue
         if word.removeprefix(" ").isalpha() and unicodedata.is_normalized("NFKC", word):

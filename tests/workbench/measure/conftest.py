@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from tests.workbench.measure.small_gguf import convert
 from workbench.engines.base import Engine
 from workbench.engines.load import open_engine
 from workbench.engines.request import LoadOptions
@@ -45,6 +46,12 @@ def changed_hf(small_hf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         tmp_path_factory.mktemp("changed"),
         lambda weight: weight + random.normal(0, 0.02, weight.shape).astype(np.float32),
     )
+
+
+@pytest.fixture(scope="session")
+def small_gguf(small_hf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small model as an F16 GGUF file. Read-only."""
+    return convert(small_hf, tmp_path_factory.mktemp("small") / "small-F16.gguf")
 
 
 def copy_of(model: Path, folder: Path, change: Callable[[Weights], Weights]) -> Path:

@@ -1,4 +1,4 @@
-"""Plants faults into copies of the tiny GGUF model, as broken converters have left them."""
+"""Plants faults into copies of the small GGUF model, as broken converters have left them."""
 
 from __future__ import annotations
 
@@ -80,17 +80,17 @@ def begins_texts(file: Bytes) -> None:
 
 def ends_with_a_word(file: Bytes) -> None:
     """The end-of-text token is an ordinary one."""
-    file.set("tokenizer.ggml.eos_token_id", struct.pack("<I", 5000))
+    file.set("tokenizer.ggml.eos_token_id", struct.pack("<I", 299))
 
 
 def merge_altered(file: Bytes) -> None:
     """One of the last merges joins other pieces."""
-    file.change("tokenizer.ggml.merges", lambda text: b"q" + text[1:], 48_000)
+    file.change("tokenizer.ggml.merges", lambda text: b"q" + text[1:], 44)
 
 
 def token_altered(file: Bytes) -> None:
     """One token stands for another text."""
-    file.change("tokenizer.ggml.tokens", lambda text: b"q" * len(text), 30_000)
+    file.change("tokenizer.ggml.tokens", lambda text: b"q" * len(text), 300)
 
 
 def output_turned(file: Bytes) -> None:
@@ -111,10 +111,3 @@ def rotary_order_lost(file: Bytes) -> None:
 def not_a_number(file: Bytes) -> None:
     """A weight is damaged so that nothing can be computed from it."""
     file.tensor("blk.1.ffn_down.weight")[0, 0] = np.nan
-
-
-def louder(file: Bytes) -> None:
-    """No fault: attention that looks at some positions more than at others, as a trained model's does."""
-    for name in HEADS:
-        for layer in LAYERS:
-            file.tensor(f"blk.{layer}.{name}.weight")[:] *= np.float16(8)
