@@ -10,10 +10,13 @@ from workbench.jobs.proof_jobs import OPERATION, proof_of
 from workbench.measure.card import Form
 
 
-def measure(context: AppContext, model_ids: Sequence[str]) -> list[str]:
+def measure(context: AppContext, model_ids: Sequence[str], against_id: str | None = None) -> list[str]:
     """Have models measured, each beside what it was made from; says so, or why not.
 
     One that has a card already is measured anew: who asks for it again does not want to be told the same.
+
+    Args:
+        against_id: What to compare them with instead.
 
     Returns:
         The ids of the jobs.
@@ -24,7 +27,9 @@ def measure(context: AppContext, model_ids: Sequence[str]) -> list[str]:
         try:
             entry = session.catalogue.operation(OPERATION)
             known = session.proofs.of(session.library.get(model_id).sha256)
-            spec = proof_of(session.library, entry, model_id, _form(context), again=bool(known))
+            spec = proof_of(
+                session.library, entry, model_id, _form(context), against_id=against_id, again=bool(known)
+            )
             job = session.board.submit(spec)
         except WorkbenchError as error:
             context.message.emit("bad", str(error))

@@ -68,11 +68,14 @@ class Apart:
 
     Attributes:
         reasons: Why not, as sentences.
+        other_reference: Whether they were compared with something else, so that measuring them again helps
+            only against the reference of those shown.
     """
 
     names: tuple[str, ...]
     model_ids: tuple[str, ...]
     reasons: tuple[str, ...]
+    other_reference: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,8 @@ def compare(
             continue
         told.update(record.id for record in left)
         names, ids = tuple(record.name for record in left), tuple(record.id for record in left)
-        apart.append(Apart(names, ids, _differences(shown, group)))
+        other = group.reference != shown.reference
+        apart.append(Apart(names, ids, _differences(shown, group), other))
     return Comparison(_labelled(_variants(shown, known or {})), tuple(apart))
 
 

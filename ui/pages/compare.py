@@ -41,10 +41,11 @@ class ComparePage(QWidget):
     """See the module.
 
     Signals:
-        measure_wanted: The ids of models that the person wants to have measured.
+        measure_wanted: The ids of models that the person wants to have measured, and of the model to compare
+            them with (None for what each was made from).
     """
 
-    measure_wanted = Signal(list)
+    measure_wanted = Signal(list, object)
 
     name = "compare"
     title = "Compare"
@@ -186,6 +187,7 @@ class ComparePage(QWidget):
             f"against {reference.name}" if reference is not None else "",
             f"{conditions.form} form",
             conditions.machine,
+            "speeds are noisy" if any(each.decode and each.decode.noisy for each in variants) else "",
         ]
         return " · ".join(part for part in parts if part)
 
@@ -370,8 +372,8 @@ class ComparePage(QWidget):
         )
         self.models_button.toggled.connect(lambda on: self._show_side(self.chooser, self.pick_button, on))
         self.pick_button.toggled.connect(lambda on: self._show_side(self.picker, self.models_button, on))
-        self.measure_wanted.connect(lambda ids: measure(context, ids))
-        self.chooser.measure_wanted.connect(self.measure_wanted)
+        self.measure_wanted.connect(lambda ids, against: measure(context, ids, against))
+        self.chooser.measure_wanted.connect(lambda ids: self.measure_wanted.emit(ids, None))
         self.chooser.family_wanted.connect(self._choose_family)
         self.picker.picked.connect(self._show_picked)
         self.picker.open_wanted.connect(lambda id: context.open_page.emit("models", id))

@@ -26,6 +26,7 @@ from workbench.store.tables import ModelRow
 
 DERIVED = tuple(kind for kind in FIGURES if kind != "F16")
 
+Asked = list[tuple[list[str], str | None]]
 MakePage = Callable[[], ComparePage]
 
 
@@ -42,6 +43,16 @@ def make_page(context: AppContext, qtbot: QtBot) -> MakePage:
         return made
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """What was asked to be measured: ids, and against which; nothing is queued."""
+    found: Asked = []
+    monkeypatch.setattr(
+        "ui.pages.compare.measure", lambda _context, ids, against=None: found.append((ids, against))
+    )
+    return found
 
 
 def row(kind: str, id: str = "", name: str = "SmolLM2-135M-Instruct") -> dict[str, object]:
@@ -100,7 +111,7 @@ def test_without_models_the_page_says_what_to_do_next(
 
 
 def test_models_without_cards_are_offered_to_be_measured(
-    make_page: MakePage, context: AppContext, qtbot: QtBot
+    make_page: MakePage, context: AppContext, qtbot: QtBot, asked: Asked
 ) -> None:
     fill(context.session)
     page = make_page()
@@ -109,10 +120,9 @@ def test_models_without_cards_are_offered_to_be_measured(
     assert page.chooser.isVisible()
     qtbot.keyClicks(page.chooser.search, "q4_k")
     qtbot.keyClick(page.chooser.search, Qt.Key.Key_Return)
-    with qtbot.waitSignal(page.measure_wanted) as asked:
-        qtbot.keyClick(page.chooser.view, Qt.Key.Key_Return)
+    qtbot.keyClick(page.chooser.view, Qt.Key.Key_Return)
 
-    assert asked.args == [["Q4_K_M"]]
+    assert asked == [(["Q4_K_M"], None)]
     assert page.choices.chosen == ()
 
 
@@ -178,7 +188,7 @@ def test_choosing_nothing_says_so_and_its_family_brings_it_back(
 
 
 def test_cards_that_can_t_be_compared_are_left_out_with_the_reason_and_a_way_out(
-    make_page: MakePage, context: AppContext, qtbot: QtBot
+    make_page: MakePage, context: AppContext, asked: Asked
 ) -> None:
     other = under(card("Q2_K"), text="My letters", text_sha256="ab" * 32)
     fill(context.session, *cards_of("Q8_0", "Q4_K_M"), other)
@@ -187,13 +197,26 @@ def test_cards_that_can_t_be_compared_are_left_out_with_the_reason_and_a_way_out
     (bar,) = page.board.apart
     assert shown(page) == ["F16", "Q8_0", "Q4_K_M"]
     assert "different texts: Tenfold's own text and My letters" in bar.message.accessibleName()
-    with qtbot.waitSignal(page.measure_wanted) as asked:
-        bar.again.click()
-    assert asked.args == [["Q2_K"]]
+    bar.again.click()
+    assert asked == [(["Q2_K"], None)]
     bar.instead.click()
 
     assert shown(page) == ["F16", "Q2_K"]
     assert [each.apart.model_ids for each in page.board.apart] == [("Q8_0", "Q4_K_M")]
+
+
+def test_what_was_compared_with_something_else_is_offered_to_be_compared_as_the_others(
+    make_page: MakePage, context: AppContext, asked: Asked
+) -> None:
+    other = msgspec.structs.replace(card("Q2_K"), reference=subject("Q6_K"))
+    fill(context.session, *cards_of("Q8_0", "Q4_K_M"), other)
+    page = make_page()
+
+    (bar,) = page.board.apart
+    assert bar.again.text() == "Measure against F16"
+    bar.again.click()
+
+    assert asked == [(["Q2_K"], "F16")]
 
 
 def test_a_new_card_is_seen_when_its_job_ends(make_page: MakePage, context: AppContext) -> None:
@@ -225,6 +248,20 @@ def test_cards_that_are_damaged_or_gone_and_removed_models_leave_the_comparison(
 
     assert shown(page) == []
     assert page._no_models.isVisible()
+
+
+def test_speeds_from_a_machine_that_was_not_quiet_are_called_noisy(
+    make_page: MakePage, context: AppContext
+) -> None:
+    made = card("Q8_0")
+    assert made.speed is not None
+    decode = tuple(msgspec.structs.replace(each, noisy=True) for each in made.speed.decode)
+    noisy = msgspec.structs.replace(made, speed=msgspec.structs.replace(made.speed, decode=decode))
+    fill(context.session, noisy)
+
+    page = make_page()
+
+    assert page._summary.text().endswith("25 GB · speeds are noisy")
 
 
 def test_a_card_from_no_time_at_all_is_still_a_card(make_page: MakePage, context: AppContext) -> None:

@@ -38,14 +38,14 @@ class CompareBoard(QScrollArea):
         failed: Something could not be saved; carries a `WorkbenchError`.
         saved: A file was written; carries its path.
         copied: So many rows are on the clipboard.
-        measure_wanted: The ids of models that are to be measured anew.
+        measure_wanted: The ids of models that are to be measured anew, and of what to compare them with.
         shown_wanted: The models that can be compared with the one with this id are wanted instead.
     """
 
     failed = Signal(object)
     saved = Signal(object)
     copied = Signal(int)
-    measure_wanted = Signal(list)
+    measure_wanted = Signal(list, object)
     shown_wanted = Signal(str)
 
     def __init__(self, theme: Theme) -> None:
@@ -165,7 +165,7 @@ class CompareBoard(QScrollArea):
             bar.deleteLater()
         self.apart = []
         for each in self._comparison.apart:
-            bar = ApartBar(each, len(self._comparison.variants), self.widget())
+            bar = ApartBar(each, self._comparison, self.widget())
             bar.measure_wanted.connect(self.measure_wanted)
             bar.shown_wanted.connect(self.shown_wanted)
             self._bars.addWidget(bar)
