@@ -37,6 +37,7 @@ class WatchedModel:
     Raises:
         ModelFileError: llama.cpp can't load the file.
         OutOfMemoryError: There is no room for the context.
+        WorkbenchError: This build of llama.cpp can't be looked into.
     """
 
     def __init__(self, path: Path, *, width: int, threads: int, wanted: Wanted, on_node: OnNode) -> None:
@@ -90,7 +91,9 @@ class WatchedModel:
         The array is valid until the next call.
         """
         api = self._llama
-        api.llama_memory_clear(api.llama_get_memory(self._context), True)
+        memory = api.llama_get_memory(self._context)
+        if memory:  # a model that keeps nothing of what it read has none
+            api.llama_memory_clear(memory, True)
         batch = api.llama_batch_init(len(tokens), 0, 1)
         try:
             batch.n_tokens = len(tokens)
@@ -109,9 +112,13 @@ class WatchedModel:
             raise WorkbenchError(
                 f"llama.cpp could not compute a window (code {code}).", details="\n".join(self._log.lines)
             )
-        found: NDArray[np.float32] = np.ctypeslib.as_array(
-            api.llama_get_logits(self._context), shape=(len(tokens), self.vocabulary)
-        )
+        pointer = api.llama_get_logits(self._context)
+        if not pointer:
+            raise WorkbenchError(
+                "The model predicts no tokens.",
+                remedy="Choose one that generates; this one makes embeddings.",
+            )
+        found: NDArray[np.float32] = np.ctypeslib.as_array(pointer, shape=(len(tokens), self.vocabulary))
         return found
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ from plugins._mixed_types import check_types, types_for
 from workbench.engines.load import open_engine
 from workbench.engines.request import LoadOptions
 from workbench.errors import ParameterError, WorkbenchError
-from workbench.jobs.events import Log, Metric
+from workbench.jobs.events import EventTail, Log, Metric
 from workbench.library.gguf_header import read_gguf_header
 from workbench.library.inspect import inspect
 from workbench.measure.divergence import Divergence
@@ -242,6 +243,15 @@ def test_result_is_no_larger_and_nearer_than_the_recipe_on_other_text(
         _logits(path, tokens) for path in (tiny_gguf, fixed.result, mixed.result)
     )
     assert _kld(reference, of_mixed) < _kld(reference, of_recipe)
+    # Begun anew it measures nothing twice and makes the same file.
+    before = mixed.result.read_bytes()
+    mixed.result.unlink()
+    words = [mixed.folder / "job.py", "--job-dir", mixed.folder, "--model", tiny_gguf, "--resume"]
+    again = subprocess.call([sys.executable, *words, "--set", f"text={text}"], cwd=mixed.folder)
+    events = EventTail(mixed.folder / "events.jsonl").read(1 << 26)
+    assert again == 0
+    assert sum(isinstance(each, Metric) and each.name == "kld" for each in events) == 15
+    assert mixed.result.read_bytes() == before
 
 
 def _logits(path: Path, tokens: list[int]) -> Any:
