@@ -12,7 +12,7 @@ import psutil
 from workbench import __version__
 from workbench.cli.answer import Answer, table
 from workbench.cli.loading import NamedModel, find_model
-from workbench.engines.request import EngineName, KvType, LoadOptions
+from workbench.engines.request import EngineName, LoadOptions
 from workbench.hardware import machine, physical_cores
 from workbench.home import Home
 from workbench.jobs.events import Log, Progress
@@ -54,9 +54,6 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--threads", type=_count, help="CPU threads; the physical cores unless given")
     group.add_argument("--gpu-layers", type=int, help="layers on the GPU; all that fit unless given")
-    group.add_argument(
-        "--kv-type", choices=get_args(KvType), default="f16", help="how keys and values are kept"
-    )
     parser.set_defaults(command=_bench)
 
 
@@ -111,7 +108,6 @@ def _options(model: NamedModel, arguments: argparse.Namespace, threads: int) -> 
         engine=arguments.engine,
         threads=threads,
         gpu_layers=arguments.gpu_layers,
-        kv_type=arguments.kv_type,
         adapters=model.adapters,
     )
 

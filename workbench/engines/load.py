@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -92,16 +93,19 @@ def import_backend(options: LoadOptions) -> None:
         MissingExtraError: The engine is not installed.
         UsageError: It can't read the model.
     """
-    match choose_engine(options):
-        case "llama.cpp":
-            from workbench.engines.llama_library import llama_library
+    engine = choose_engine(options)
+    # What else is missing is said by loading, in its own words.
+    with suppress(ImportError):
+        if engine == "llama.cpp":
+            import llama_cpp  # noqa: F401 - imported for the sake of having been
+        elif engine == "torch":
+            import torch  # noqa: F401 - as above
 
-            llama_library()
-        case "torch":
-            import torch  # noqa: F401 - imported for the sake of having been
-            from transformers import AutoModelForCausalLM  # noqa: F401 - as above
-        case "mlx":
+            # transformers imports a name's module when the name is asked for; this one brings most of it.
+            from transformers import AutoModelForCausalLM, PreTrainedModel  # noqa: F401 - as above
+        else:
             import mlx_lm  # noqa: F401 - as above
+            from transformers import PreTrainedModel  # noqa: F401 - the tokenizer's library, as above
 
 
 class _Loaded:
