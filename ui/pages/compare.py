@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -21,6 +22,7 @@ from ui.measuring import measure
 from ui.models.compare_choices import MOST, ChoiceList
 from ui.models.compare_variants import Candidate, Comparison, compare, family_of
 from ui.panels.compare.board import CompareBoard
+from ui.panels.compare.chart import SAVING
 from ui.panels.compare.chooser import ChooserPanel
 from ui.panels.compare.pick_panel import PickPanel
 from ui.widgets.card import label
@@ -246,6 +248,13 @@ class ComparePage(QWidget):
             return
         self._saved(chosen)
 
+    def _save_chart(self, ending: str) -> None:
+        chart = self.board.focused_chart()
+        if chart is None:
+            self._context.message.emit("info", "Go to a chart first: with Tab, or with a click.")
+        else:
+            chart.ask_to_save(ending)
+
     def _saved(self, path: object) -> None:
         self._context.message.emit("good", f"Saved {path}.")
 
@@ -345,6 +354,15 @@ class ComparePage(QWidget):
             ("Copy the table", "", self.board.table.copy, True),
             ("Go to the table", "Ctrl+T", self._go_to_table, False),
             ("Read the cards anew", "F5", self.refresh, False),
+            *(
+                (
+                    f"{text.removesuffix('…')} of the chart in focus…",
+                    keys,
+                    partial(self._save_chart, ending),
+                    False,
+                )
+                for ending, (text, keys) in SAVING.items()
+            ),
         ):
             action = QAction(text, self)
             if keys:

@@ -383,6 +383,30 @@ def test_everything_is_saved_into_one_folder(
     assert told.args[0] == "bad"
 
 
+def test_the_chart_in_focus_is_saved_by_its_keys(
+    make_page: MakePage, context: AppContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    fill(context.session, *cards_of("Q8_0"))
+    page = make_page()
+    page.activateWindow()
+    chosen = tmp_path / "waits"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(chosen), ""))
+    keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+
+    page.board.latency.setFocus()
+    qtbot.waitUntil(page.board.latency.hasFocus)
+    with qtbot.waitSignal(page.board.saved) as saved:
+        qtbot.keyClick(page.board.latency, Qt.Key.Key_G, keys)
+
+    assert saved.args == [tmp_path / "waits.svg"]
+    assert "Wait for the next token" in (tmp_path / "waits.svg").read_text(encoding="utf-8")
+    page.board.table.setFocus()
+    qtbot.waitUntil(page.board.table.hasFocus)
+    with qtbot.waitSignal(context.message) as told:
+        qtbot.keyClick(page.board.table, Qt.Key.Key_P, keys)
+    assert "Go to a chart first" in told.args[1]
+
+
 def test_a_page_is_opened_for_a_model_and_its_family(make_page: MakePage, context: AppContext) -> None:
     fill(context.session, *cards_of(*DERIVED))
     page = make_page()

@@ -123,6 +123,10 @@ class CompareBoard(QScrollArea):
         """
         save(TableDrawing(self.figures, self._comparison), path, self._theme.tokens)
 
+    def focused_chart(self) -> Chart | None:
+        """The chart that the keyboard is on."""
+        return next((chart for chart in self.charts if chart.hasFocus()), None)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._arrange(2 if self.viewport().width() >= _TWO_COLUMNS else 1)

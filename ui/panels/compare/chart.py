@@ -7,7 +7,6 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import (
-    QAction,
     QColor,
     QContextMenuEvent,
     QFont,
@@ -39,6 +38,13 @@ _REACH = 14.0
 #: What is not highlighted while something is.
 FADED = 0.25
 _MENU = 26
+#: What a chart is saved as, by the file's ending: what that is called, and its keys.
+SAVING = {
+    "png": ("Save picture as PNG…", "Ctrl+Shift+P"),
+    "svg": ("Save picture as SVG…", "Ctrl+Shift+G"),
+    "csv": ("Save figures as CSV…", "Ctrl+Shift+C"),
+}
+_NATIVE = QKeySequence.SequenceFormat.NativeText
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,19 +287,13 @@ class Chart(QFrame):
         self._more.setToolTip("Save this chart")
         self._more.setMenu(self._menu)
         self._more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        for text, keys, ending in (
-            ("Save picture as PNG…", "Ctrl+Shift+P", "png"),
-            ("Save picture as SVG…", "Ctrl+Shift+G", "svg"),
-            ("Save figures as CSV…", "Ctrl+Shift+C", "csv"),
-        ):
-            action = QAction(text, self)
-            action.setShortcut(QKeySequence(keys))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            action.triggered.connect(lambda _on=False, ending=ending: self._ask(ending))
-            self.addAction(action)
-            self._menu.addAction(action)
+        for ending, (text, keys) in SAVING.items():
+            # The keys belong to the page, where they are listed; here they are only told.
+            action = self._menu.addAction(f"{text}\t{QKeySequence(keys).toString(_NATIVE)}")
+            action.triggered.connect(lambda _on=False, ending=ending: self.ask_to_save(ending))
 
-    def _ask(self, ending: str) -> None:
+    def ask_to_save(self, ending: str) -> None:
+        """Ask where to save the picture or the figures, and save them."""
         kinds = {"png": "PNG pictures", "svg": "SVG pictures", "csv": "CSV tables"}
         chosen, _ = QFileDialog.getSaveFileName(
             self, f"Save {self.heading}", f"{self.file_stem}.{ending}", f"{kinds[ending]} (*.{ending})"
