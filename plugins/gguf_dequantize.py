@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from plugins._gguf_pre_tokenizer import know_pre_tokenizers
 from plugins._no_remote_code import no_remote_code
 from workbench.plugin import (
     Choice,
@@ -84,6 +85,7 @@ def gguf_dequantize(job: JobContext, model: Model, params: GgufDequantizeParams)
                 model.path, f"transformers can't unpack it: {error}", details=repr(error)
             ) from error
         job.check()
+        know_pre_tokenizers()
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
     # The weights are plain now: a loader that still reads “quantized” here would look for packed ones.
     if hasattr(loaded.config, "quantization_config"):
