@@ -12,12 +12,15 @@ from workbench.measure.figures import (
     seconds_text,
     share_text,
     size_text,
+    spread_text,
     tokens_text,
     with_error,
 )
 
 #: The context at which a card tells what a model needs, in tokens; the nearest measured one stands for it.
 _USUAL_CONTEXT = 4096
+#: A mean divergence below this is told as that.
+_NOTHING = 0.0001
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def main_lines(card: Card) -> tuple[Line, ...]:
     lines: list[Line] = []
     if (found := card.quality) is not None:
         lines += [
-            Line("KL divergence", with_error(found.mean_kld, found.mean_kld_error), "", _KLD),
+            Line("KL divergence", _mean_kld(found), "", _KLD),
             Line("worst 1 % of tokens", kld_text(found.p99_kld), "", _P99),
             Line("perplexity", _perplexity(found.ppl), _perplexity(found.ppl_base), _PPL),
             Line("same next token", _percent(found.same_top, found.same_top_error), "", _SAME_TOP),
@@ -185,7 +188,7 @@ def twin_of(rate: Rate, speed: Speed | None, kind: str) -> Rate | None:
 
 def _rate_line(label: str, rate: Rate, before: Speed | None, kind: str) -> Line:
     other = twin_of(rate, before, kind)
-    meaning = f"{rate.low:.4g} to {rate.high:.4g} over {rate.runs} runs"
+    meaning = f"{spread_text(rate)} over {rate.runs} runs"
     if rate.share is not None:
         what = "memory bandwidth" if kind == "decode" and rate.batch == 1 else "arithmetic peak"
         meaning += f"; {share_text(rate.share)} of this machine's {what}"
@@ -199,6 +202,13 @@ def _cache(memory: Memory | None, like: Cache) -> Cache | None:
 
 def _seconds(speed: Speed | None, name: str) -> str:
     return seconds_text(getattr(speed, name)) if speed is not None else ""
+
+
+def _mean_kld(quality: Quality) -> str:
+    """With its error, but for what is as good as nothing."""
+    if quality.mean_kld < _NOTHING:
+        return kld_text(quality.mean_kld)
+    return with_error(quality.mean_kld, quality.mean_kld_error)
 
 
 def _perplexity(value: float) -> str:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from workbench.measure.card import Histogram, Memory, Rate, Speed
 from workbench.measure.card_lines import twin_of, usual_cache
 from workbench.measure.card_shapes import Anchor, Bar, Dot, Label, Picture, Role, Shape, Stroke
-from workbench.measure.figures import kld_text, rate_text, seconds_text, share_text, size_text
+from workbench.measure.figures import kld_text, rate_text, seconds_text, share_text, size_text, spread_text
 
 #: Room for the axis below, for figures at the left, and above.
 _FOOT, _LEFT, _TOP = 20.0, 40.0, 8.0
@@ -17,6 +17,8 @@ _LETTER = 12.0
 _BAR_GAP = 1.0
 #: A bar that stands for something is never lower.
 _LEAST_BAR = 1.5
+#: Two marks of an axis need so much between them.
+_BESIDE = 70
 
 #: Where the speed of the curve's n-th point stands.
 _Place = Callable[[int, float], tuple[float, float]]
@@ -40,22 +42,29 @@ def divergence_histogram(histogram: Histogram, width: float, height: float) -> P
     return Picture(width, height, _bars(places, histogram.counts, tips, marks, width, height), told)
 
 
-def gap_histogram(speed: Speed, width: float, height: float) -> Picture:
-    """How long the next token took, with the median and the slowest hundredth marked."""
+def gap_histogram(speed: Speed, width: float, height: float) -> Picture | None:
+    """How long the next token took, with the median and the slowest hundredth marked; None without times."""
     edges, counts = _at_least_two(speed.gaps.edges), speed.gaps.counts
+    if not counts:
+        return None
     tips = [
         f"{seconds_text(low)} to {seconds_text(high)}: {count}"
         for (low, high), count in zip(pairwise(edges), counts, strict=False)
     ]
-    marks = [(speed.gap_p50_s, seconds_text(speed.gap_p50_s))]
-    span = (edges[-1] - edges[0]) or 1.0
-    if (speed.gap_p99_s - speed.gap_p50_s) / span * width > 70:
-        marks.append((speed.gap_p99_s, f"99 %: {seconds_text(speed.gap_p99_s)}"))
+    # Where bins widen along the axis, a logarithmic one makes them even again.
+    widening = min(edges) > 0 and edges[-1] - edges[-2] > 2 * (edges[1] - edges[0])
+    scale = math.log10 if widening else float
+    places = [scale(each) for each in edges]
+    ends = (max(speed.gap_p50_s, edges[0]), max(speed.gap_p99_s, edges[0]))
+    marks = [(scale(ends[0]), seconds_text(speed.gap_p50_s))]
+    span = (places[-1] - places[0]) or 1.0
+    if (scale(ends[1]) - scale(ends[0])) / span * width > _BESIDE:
+        marks.append((scale(ends[1]), f"99 %: {seconds_text(speed.gap_p99_s)}"))
     told = (
         f"Half of the tokens came within {seconds_text(speed.gap_p50_s)} of the one before, "
         f"99 % within {seconds_text(speed.gap_p99_s)}."
     )
-    return Picture(width, height, _bars(edges, counts, tips, marks, width, height, lined=True), told)
+    return Picture(width, height, _bars(places, counts, tips, marks, width, height, lined=True), told)
 
 
 def decode_by_batch(speed: Speed, before: Speed | None, width: float, height: float) -> Picture | None:
@@ -139,8 +148,7 @@ def _curve(points: Sequence[tuple[int, Rate]], role: Role, place: _Place) -> lis
         shapes.append(Stroke(((x, low), (x, high)), role))
     shapes.append(Stroke(tuple(found), role, dashed=role == "reference", width=1.8))
     for (_, rate), (x, y) in zip(points, found, strict=True):
-        between = f"{rate.low:.4g} to {rate.high:.4g}"
-        tip = f"{role}, batch {rate.batch}: {rate_text(rate)} ({between})"
+        tip = f"{role}, batch {rate.batch}: {rate_text(rate)} ({spread_text(rate)})"
         shapes.append(Dot(x, y, role, square=role == "model", tip=tip))
     return shapes
 

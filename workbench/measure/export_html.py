@@ -66,10 +66,10 @@ def _head(card: Card) -> str:
         "<header>",
         f"<h1><bdi>{_text(card.subject.name)}</bdi></h1>",
         f'<p class="second">Proof by Tenfold{against} · {_text(date)}</p>',
-        f'<p class="headline {tone}">{_text(headline(card))}</p>',
+        f'<p class="headline {tone}">{_text(_capital(headline(card)))}</p>',
     ]
     parts += [
-        f'<p class="fault"><b>{_text(each.name[:1].upper() + each.name[1:])}.</b> {_text(each.finding)}</p>'
+        f'<p class="fault"><b>{_text(_capital(each.name))}.</b> {_text(each.finding)}</p>'
         for each in failed_checks(card)
     ]
     return "\n".join([*parts, "</header>"])
@@ -169,6 +169,10 @@ def _row(line: Line) -> str:
     cells = f"<td>{_text(line.value)}</td><td>{_text(line.reference)}</td>"
     meaning = f'<td class="second">{_text(line.meaning)}</td>'
     return f'<tr><th scope="row">{_text(line.label)}</th>{cells}{meaning}</tr>'
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _text(text: str) -> str:

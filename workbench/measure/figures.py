@@ -79,8 +79,25 @@ def rate_text(rate: Rate) -> str:
     >>> rate_text(Rate(tokens=64, batch=1, tokens_per_s=166.7, low=160, high=170, runs=5))
     '167 tokens/s'
     """
-    figure = f"{rate.tokens_per_s:.3g}" if rate.tokens_per_s < 1000 else f"{rate.tokens_per_s:.0f}"
-    return f"{figure} tokens/s{' (noisy)' if rate.noisy else ''}"
+    return f"{three_digits(rate.tokens_per_s)} tokens/s{' (noisy)' if rate.noisy else ''}"
+
+
+def spread_text(rate: Rate) -> str:
+    """Between what the median lies.
+
+    >>> spread_text(Rate(tokens=64, batch=1, tokens_per_s=166.7, low=160.2, high=1701.9, runs=5))
+    '160 to 1702'
+    """
+    return f"{three_digits(rate.low)} to {three_digits(rate.high)}"
+
+
+def three_digits(value: float) -> str:
+    """A bare figure; all digits before the point are kept.
+
+    >>> three_digits(12.345), three_digits(44912.4)
+    ('12.3', '44912')
+    """
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
 
 
 def share_text(share: float) -> str:

@@ -6,7 +6,6 @@ import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -120,8 +119,9 @@ def test_degenerate_figures_are_drawn_as_nothing() -> None:
     card = cards.card("F16")
     none = Histogram(edges=(), counts=())
     zero = Histogram(edges=(0.0, 0.0), counts=(0,))
-    speed = msgspec.structs.replace(card.speed, gaps=none, decode=card.speed.decode[:1])
+    unordered = Histogram(edges=(0.5, -1.0, 0.0, 9.0), counts=(1, -2, 3))
 
-    for histogram in (none, zero):
+    for histogram in (none, zero, unordered):
+        speed = replace(card.speed, gaps=histogram, decode=card.speed.decode[:1])
         odd = replace(card, quality=replace(card.quality, histogram=histogram), speed=speed)
         assert tree_of(page(odd)).find(".//svg") is not None
