@@ -62,7 +62,7 @@ def paint_axes(
     left = max((metrics.horizontalAdvance(text) for _, text in up.ticks), default=0.0) + 10
     if lane:
         left = max(left, metrics.horizontalAdvance("0") + 10)
-    inner = box.adjusted(left, line + 6, -right, -(2 * line + 12) - lane)
+    inner = box.adjusted(left, line + 12, -right, -(2 * line + 12) - lane)
     frame = Frame(inner, across, up)
     floor = inner.bottom() + lane
     painter.setPen(QColor(tokens.second))
