@@ -60,17 +60,18 @@ def check_parity(
     stage: str,
     same_type: bool,
     bits: float | None = None,
+    retrained: bool = False,
     progress: Progress = lambda _done, _total: None,
 ) -> tuple[ParityCheck, ...]:
-    """Check a conversion or a quantization; see `check_step`.
+    """Check a step that is no merge of adapters; see `check_step`.
 
     Args:
         reference: What the step began with.
         candidate: What it made.
-        stage, same_type, bits: See `Step`.
+        stage, same_type, bits, retrained: See `Step`.
         progress: Called before the first part of the work and after each.
     """
-    step = Step(stage=stage, same_type=same_type, bits=bits)
+    step = Step(stage=stage, same_type=same_type, bits=bits, retrained=retrained)
     return check_step(reference, candidate, step, progress=progress)
 
 
