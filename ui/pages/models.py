@@ -117,6 +117,7 @@ class ModelsPage(QWidget):
             return
         self.live.forget()
         self.proofs.read()
+        self.table.arrange()
         self._show_place()
         if shown is not None and self.table.choose(shown.id):
             self._show_chosen(self.table.current())
@@ -427,7 +428,7 @@ class ModelsPage(QWidget):
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setHandleWidth(12)
         splitter.setChildrenCollapsible(False)
-        card.setMinimumWidth(380)
+        card.setMinimumWidth(340)
         self.detail.setMinimumWidth(372)
         splitter.addWidget(card)
         splitter.addWidget(self.detail)

@@ -34,7 +34,7 @@ _WIDE = {
 #: The name's least width, and that from which on other columns take more.
 _LEAST_NAME, _NAME_WIDTH = 210, 300
 #: What goes first where there is no room; the first two go before columns become narrow.
-_LEAVE = (Column.ADDED, Column.FITS, Column.GRADE, Column.GAIN, Column.SPEED)
+_LEAVE = (Column.ADDED, Column.FITS, Column.GRADE, Column.GAIN, Column.SPEED, Column.SIZE)
 _NARROW_FROM = 2
 #: The same while nothing was proved: columns of dashes leave before what is known.
 _LEAVE_UNPROVED = (Column.DISTANCE, Column.GRADE, Column.GAIN, Column.SPEED, Column.ADDED, Column.FITS)

@@ -24,7 +24,7 @@ class CardPlots(QWidget):
         self.decode = _Part(theme, "Decode speed, tok/s by answers at once", _HEIGHT, self)
         self.distance = _Part(theme, "Where it differs, KL per token", _LOW, self)
         self.gaps = _Part(theme, "Time between two tokens", _LOW, self)
-        self.memory = _Part(theme, "Memory at its peak", 48, self)
+        self.memory = _Part(theme, "Memory at its peak; the stroke ends the weights", 48, self)
         model, reference = PLOT_COLOURS[1], PLOT_COLOURS[0]
         self._legend = label(
             f'<span style="color:{model}">■</span> this model &nbsp; '

@@ -199,12 +199,28 @@ def test_proof_is_exported_where_the_person_says(
     assert "same to the eye" in target.read_text(encoding="utf-8")
 
 
+def test_list_and_panel_fit_into_the_smallest_window(
+    page: ModelsPage, context: AppContext, family: dict[str, ModelRecord], qtbot: QtBot
+) -> None:
+    keep(context, cards.card("Q4_K_M"))
+    page.resize(784, 520)  # what the rail leaves of 960
+
+    show(page, qtbot, cards_of=1)
+    page.open(family["Q4_K_M"].id)
+
+    assert page.minimumSizeHint().width() <= 784
+    assert page.detail.mapTo(page, page.detail.rect().bottomRight()).x() < page.width()
+    body = page.detail.proof
+    assert body.mapTo(page.detail, body.rect().topRight()).x() < page.detail.width()
+
+
 def test_columns_of_dashes_leave_first_where_nothing_was_proved() -> None:
     assert Column.GRADE in columns_for(670, proved=True)
     assert Column.FITS not in columns_for(670, proved=True)
     assert Column.GRADE not in columns_for(670, proved=False)
     assert Column.FITS in columns_for(670, proved=False)
-    assert sum(columns_for(380, proved=True).values()) <= 380 - 200
+    for proved in (True, False):
+        assert 0 < sum(columns_for(320, proved=proved).values()) <= 320 - 200
 
 
 def test_a_thousand_cards_hold_up_no_frame_and_are_read_once(
