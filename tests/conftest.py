@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TENFOLD_THREADS"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 
+from workbench.catalogue import Catalogue
 from workbench.home import Home
 from workbench.store.database import Store
 
@@ -32,11 +34,16 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A fresh home that `TENFOLD_HOME` names, so that child processes use it too."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalogue_cache: Path) -> Home:
+    """A fresh home that `TENFOLD_HOME` names, so that child processes use it too.
+
+    It knows the plugins that ship: to import each in a process of its own takes seconds in every test.
+    """
     root = tmp_path / "home"
     monkeypatch.setenv("TENFOLD_HOME", str(root))
-    return Home(root).create()
+    made = Home(root).create()
+    shutil.copy(catalogue_cache, made.cache)
+    return made
 
 
 @pytest.fixture
@@ -63,6 +70,16 @@ def shared_models(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
     folder = (base if worker_id == "master" else base.parent) / "models"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def catalogue_cache(shared_models: Path) -> Path:
+    """What the plugins that ship offer, looked at once for all tests of a run."""
+    home = Home(shared_models / "catalogue")
+    with FileLock(shared_models / "catalogue.lock"):
+        if not home.root.exists():
+            Catalogue(home.create()).load()
+    return home.cache / "catalogue.json"
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -16,30 +15,17 @@ from ui.context import AppContext
 from ui.pages.finetune import DATA, SETTINGS, TRAINING, FinetunePage
 from ui.panels.finetune.data_answer import DataAnswer
 from ui.panels.finetune.data_choice import DataChoice
-from workbench.catalogue import Catalogue
 from workbench.data.preview import PreviewRow, PreviewToken
 from workbench.data.report import SideReport
 from workbench.data.token_set import BadRow
-from workbench.home import Home
 
 #: What is left of a window of 960 × 600 and of 1280 × 800 beside the rail and the strip.
 _LEAST, _USUAL = QSize(783, 558), QSize(1103, 758)
 _CTRL = Qt.KeyboardModifier.ControlModifier
 
 
-@pytest.fixture(scope="session")
-def catalogue_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the plugins offer, looked at once for all tests of this file."""
-    home = Home(tmp_path_factory.mktemp("catalogue")).create()
-    Catalogue(home).load()
-    return home.cache / "catalogue.json"
-
-
 @pytest.fixture
-def page(context: AppContext, catalogue_cache: Path, home: Home, qtbot: QtBot) -> FinetunePage:
-    home.cache.mkdir(exist_ok=True)
-    shutil.copy(catalogue_cache, home.cache / "catalogue.json")
-    context.session.catalogue.__init__(home)  # type: ignore[misc] - reads the cache that was just put there
+def page(context: AppContext, qtbot: QtBot) -> FinetunePage:
     made = FinetunePage(context)
     qtbot.addWidget(made)
     made.resize(1180, 760)
