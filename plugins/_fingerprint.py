@@ -15,7 +15,8 @@ def fingerprint(model: Model, *conditions: object) -> str:
     """
     identity: object = model.sha256
     if identity is None:
-        files = [model.path.parent / name for name in model.facts.files] or [model.path]
+        root = model.path if model.path.is_dir() else model.path.parent
+        files = [root / name for name in model.facts.files] or [model.path]
         identity = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     text = json.dumps([identity, conditions], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

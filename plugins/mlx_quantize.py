@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from plugins._no_remote_code import no_remote_code
+from plugins._mlx_quantizing import compute_layers, load_lazily
 from workbench.plugin import (
     Choice,
     JobContext,
     MissingExtraError,
     Model,
-    ModelFileError,
     Param,
     ParameterError,
     Params,
@@ -81,20 +80,13 @@ def mlx_quantize(job: JobContext, model: Model, params: MlxQuantizeParams) -> Pa
     It also runs on Linux, slowly, and gives the same files. Resuming after a pause begins anew.
     """
     try:
-        import mlx.core as mx
-        from mlx_lm.utils import load, quantize_model, save
+        from mlx_lm.utils import quantize_model, save
     except ImportError as error:
         raise MissingExtraError("MLX (mlx-lm)", "mlx") from error
     bits, group_size = _FIXED.get(params.mode, (int(params.bits), int(params.group_size)))
     job.reserve(job.out, int(model.facts.parameters * (bits + 32 / group_size) / 8))
     target = job.out / job.output_name
-    with no_remote_code(model.path):
-        try:
-            loaded, tokenizer, config = load(str(model.path), lazy=True, return_config=True)
-        except (ValueError, KeyError) as error:
-            raise ModelFileError(
-                model.path, f"MLX can't load it: {error}", remedy="A newer mlx-lm may.", details=repr(error)
-            ) from error
+    loaded, tokenizer, config = load_lazily(model)
     job.check()
     before = len(_quantized(loaded))
     loaded, config = quantize_model(loaded, config, group_size, bits, mode=params.mode)
@@ -104,7 +96,7 @@ def mlx_quantize(job: JobContext, model: Model, params: MlxQuantizeParams) -> Pa
             f"No layer of {model.name} has a width that is a multiple of {group_size}.",
             remedy="Choose a smaller group.",
         )
-    _compute(job, mx, loaded)
+    compute_layers(job, loaded)
     job.log("Writing the folder.")
     save(target, str(model.path), loaded, tokenizer, config)
     return target
@@ -112,14 +104,3 @@ def mlx_quantize(job: JobContext, model: Model, params: MlxQuantizeParams) -> Pa
 
 def _quantized(loaded: Any) -> list[str]:
     return [name for name, module in loaded.named_modules() if hasattr(module, "scales")]
-
-
-def _compute(job: JobContext, mx: Any, loaded: Any) -> None:
-    """MLX computes when a value is needed; asking layer by layer makes progress real and keeps memory low."""
-    layers = [(name, module) for name, module in loaded.named_modules() if not module.children()]
-    for number, (name, module) in enumerate(layers):
-        job.progress(number, len(layers), unit="layers", label=name)
-        parameters = module.parameters()
-        mx.eval(parameters)
-        job.throughput(sum(each.nbytes for each in parameters.values() if hasattr(each, "nbytes")), unit="B")
-    job.progress(len(layers), len(layers), unit="layers", label="Writing")
