@@ -61,6 +61,12 @@ class ProveParams(Params):
         shown_when=(setting("against").known(),),
         advanced=True,
     )
+    retrained: bool = Param(
+        False,
+        help="It was trained on since, so its predictions differ on purpose and get no grade",
+        shown_when=(setting("against").known(),),
+        advanced=True,
+    )
     speed: bool = Param(True, title="Speed and memory", help="Measure these too", advanced=True)
     again: bool = Param(False, help="Measure anew what was measured before", advanced=True)
 
@@ -99,6 +105,7 @@ def prove_model(job: JobContext, model: Model, params: ProveParams) -> Path:
             stage=params.stage,
             seed=job.seed,
             threads=job.threads,
+            retrained=params.retrained,
             speed=params.speed,
             again=params.again,
         ),

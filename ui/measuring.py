@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ui.context import AppContext
 from workbench.errors import WorkbenchError
-from workbench.jobs.proof_jobs import OPERATION, proof_of
+from workbench.jobs.proof_jobs import OPERATION, proof_of, was_retrained
 from workbench.measure.card import Form
 
 
@@ -28,7 +28,13 @@ def measure(context: AppContext, model_ids: Sequence[str], against_id: str | Non
             entry = session.catalogue.operation(OPERATION)
             known = session.proofs.of(session.library.get(model_id).sha256)
             spec = proof_of(
-                session.library, entry, model_id, _form(context), against_id=against_id, again=bool(known)
+                session.library,
+                entry,
+                model_id,
+                _form(context),
+                against_id=against_id,
+                again=bool(known),
+                retrained=was_retrained(session, model_id),
             )
             job = session.board.submit(spec)
         except WorkbenchError as error:

@@ -15,6 +15,7 @@ from workbench.errors import NotFoundError, UsageError
 from workbench.home import Home
 from workbench.jobs import exits
 from workbench.jobs.build import make_spec
+from workbench.jobs.proof_jobs import was_retrained
 from workbench.jobs.spec import JobSpec, ModelInput
 from workbench.library.inspect import inspect
 from workbench.measure.card import ENDING, Card, Subject, encode, read_card
@@ -73,6 +74,7 @@ def _prove(home: Home, arguments: argparse.Namespace) -> Answer:
             "tasks": [str(each.resolve()) for each in arguments.task],
             "speed": not arguments.no_speed,
             "again": arguments.again,
+            "retrained": model.id is not None and was_retrained(session, model.id),
         }
         if arguments.text is not None:
             values["text"] = str(arguments.text.resolve())
@@ -101,6 +103,7 @@ def _check(home: Home, arguments: argparse.Namespace) -> Answer:
             "windows": quality.windows if quality is not None else 0,
             "speed": claimed.speed is not None and not arguments.no_speed,
             "again": True,
+            "retrained": claimed.retrained,
         }
         if arguments.text is not None:
             values["text"] = str(arguments.text.resolve())

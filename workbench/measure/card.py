@@ -299,6 +299,7 @@ class Card(Struct, frozen=True, kw_only=True):
         subject: The model that it is about.
         reference: What it was compared with; None for a card of speed and memory alone.
         headline: For example `1.6× faster, 61 % smaller, KL 0.054: close to the original`.
+        retrained: Whether the model was trained on since: its predictions differ on purpose, without a grade.
         grade: The plain-language grade (`workbench.measure.grade`); empty where quality was not measured.
         seal: Hash of the document without this field: an altered card no longer matches it.
     """
@@ -307,6 +308,7 @@ class Card(Struct, frozen=True, kw_only=True):
     subject: Subject
     conditions: Conditions
     reference: Subject | None = None
+    retrained: bool = False
     headline: str = ""
     grade: str = ""
     quality: Quality | None = None

@@ -69,11 +69,14 @@ class Gain:
 def grade(card: Card) -> Grade | Literal[""]:
     """The plain-language grade of a card; empty where neither quality nor identity was measured.
 
-    A failed parity check makes a model broken whatever its distance. Lossless needs every greedy answer to be
+    A failed parity check makes a model broken whatever its distance. What was trained on is farther away on
+    purpose, and so has no grade. Lossless needs every greedy answer to be
     identical, and a distance that does not contradict it.
     """
     if failed_checks(card):
         return "broken"
+    if card.retrained:
+        return ""
     distance = by_distance(card.quality) if card.quality is not None else None
     if card.identity is not None and card.identity.lossless and distance in (None, _BY_DISTANCE[0]):
         return "lossless"

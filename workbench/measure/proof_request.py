@@ -19,6 +19,7 @@ class ProofRequest(Struct, frozen=True, kw_only=True):
         windows: How many of it; None for what the form takes.
         tasks: Sets of questions beside those that ship with Tenfold.
         stage: The step that made the candidate, which a failed parity check names.
+        retrained: Whether the candidate was trained on since, so that its predictions differ on purpose.
         speed: Whether speed and memory are measured too, which take most of the time of a small model.
         again: Measure anew what was measured before.
     """
@@ -33,5 +34,6 @@ class ProofRequest(Struct, frozen=True, kw_only=True):
     stage: str = ""
     seed: int = 0
     threads: int = 1
+    retrained: bool = False
     speed: bool = True
     again: bool = False

@@ -168,12 +168,13 @@ class _Proof:
         text = {**both, "text": sha256_of(self._text), "windows": windows, "width": WIDTH}
         questions = {**both, "sets": [each.sha256 for each in sets]}
         answered = {**both, "depth": msgspec.to_builtins(depth)}
-        parity = {**both, "stage": asked.stage}
+        parity = {**both, "stage": asked.stage, "retrained": asked.retrained}
         pair = _Pair(asked.candidate, reference, asked.threads)
         with closing(pair):
             return replace(
                 card,
                 reference=reference.subject,
+                retrained=asked.retrained,
                 reference_speed=alone.speed if alone is not None else None,
                 reference_memory=alone.memory if alone is not None else None,
                 quality=self._part("quality", "text", text, Quality, self._quality(pair, windows)),
@@ -217,6 +218,7 @@ class _Proof:
                 stage=self._request.stage,
                 same_type=whole,
                 bits=None if whole else bits,
+                retrained=self._request.retrained,
                 progress=progress,
             )
             return _Parity(checks=checks)

@@ -150,3 +150,9 @@ def test_grades_have_tones_that_never_improve_down_the_scale() -> None:
     places = [order.index(TONES[each]) for each in GRADES]
 
     assert places == sorted(places)
+
+
+def test_what_was_trained_on_differs_on_purpose_and_has_no_grade() -> None:
+    card = replace(cards.card("Q2_K"), retrained=True)
+    assert grade(card) == ""
+    assert headline(card).endswith("KL 0.61")
