@@ -20,7 +20,7 @@ from plugins._mixed_sensitivity import ChangedModel
 from plugins._mixed_state import Kept
 from plugins._mixed_tensors import MatrixTensor, ModelWeights, group_name, grouped
 from plugins._mixed_types import types_for
-from workbench.plugin import JobContext, Model, WorkbenchError
+from workbench.plugin import JobContext, Model, ParameterError, WorkbenchError
 
 _Group = tuple[MatrixTensor, ...]
 
@@ -49,6 +49,10 @@ class Search:
         importance: Of each tensor's inputs.
         types: The candidates.
         text: What divergences are measured on.
+
+    Raises:
+        ParameterError: The importance is that of another model.
+        WorkbenchError: The model has nothing to quantize.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Search:
         self.tensors = self._weights.tensors(plain.planned_types(model))
         if not self.tensors:
             raise WorkbenchError(f"{model.name} has no tensors that llama.cpp would quantize.")
+        self._check_importance()
         self._types = {each.name: types_for(ggml, each, types, importance) for each in self.tensors}
 
     @cached_property
@@ -128,6 +133,20 @@ class Search:
             self._job.log(f"Chosen: {self.bits(used):.2f} of {self.bits(budget):.2f} bits per weight.")
             self._job.metric("expected_kld", expected, unit="nats")
             return Choice(types, expected, changed.windows, changed.reference)
+
+    def _check_importance(self) -> None:
+        """What llama.cpp would refuse at the very end."""
+        for each in self.tensors:
+            found = self._importance.get(each.name)
+            if found is not None and found.size != each.columns * each.matrices:
+                raise ParameterError(
+                    "imatrix",
+                    f"The importance matrix belongs to another model: its {each.name} has {found.size}"
+                    f" columns, and {self._model.name}'s has {each.columns * each.matrices}.",
+                    remedy="Name the one of this model, or leave it empty to measure it.",
+                )
+        covered = sum(each.name in self._importance for each in self.tensors)
+        self._job.log(f"The importance of {covered} of {len(self.tensors)} tensors is known.")
 
     def _fingerprint(self, windows: int, width: int) -> str:
         of_importance = hashlib.sha256()

@@ -43,11 +43,11 @@ class MixedParams(Params):
         suffixes=(".gguf", ".dat", ".imatrix"),
     )
     windows: int = Param(
-        6, ge=1, le=10_000, unit="windows", help="How much of the text each group of tensors is measured on"
+        4, ge=1, le=10_000, unit="windows", help="How much of the text each group of tensors is measured on"
     )
     width: int = Param(256, ge=32, le=32_768, unit="tokens", help="How long a window is", advanced=True)
     groups: int = Param(
-        64,
+        50,
         ge=1,
         le=100_000,
         help="Into about how many groups the tensors go, each of which is measured once",

@@ -296,6 +296,19 @@ def test_budget_below_the_smallest_types_says_what_is_possible(
     assert "smaller types" in ran.error.remedy
 
 
+def test_importance_matrix_of_another_model_is_refused_before_anything_is_measured(
+    tiny_gguf: Path, tmp_path: Path, run_plugin: Callable[..., Any]
+) -> None:
+    sums = ImportanceSums()
+    sums.add("blk.0.ffn_up.weight", np.ones((1, 1, 4, 96)), matrices=1)
+    write_imatrix(tmp_path / "i.gguf", sums, texts=["a"], windows=1, width=4)
+
+    ran = run_plugin("gguf-mixed", tiny_gguf, imatrix=str(tmp_path / "i.gguf"))
+
+    assert ran.code == 2
+    assert "another model: its blk.0.ffn_up.weight has 96 columns" in ran.error.message
+
+
 def test_damaged_importance_matrix_is_named(
     tiny_gguf: Path, tmp_path: Path, run_plugin: Callable[..., Any]
 ) -> None:
