@@ -62,6 +62,7 @@ _ROW_ACTIONS = {
     "merge": "Merge the adapter into its base",
     "to-gguf": "Convert the adapter to GGUF",
     "measure": "Measure the model",
+    "relatives": "Compare with its relatives",
     "export-proof": "Export its proof",
     "rename": "Rename the model",
     "show": "Show in folder",
@@ -258,6 +259,8 @@ class ModelsPage(QWidget):
                 self._locate(record)
             case "measure":
                 self.measure_wanted.emit(record)
+            case "relatives":
+                open_page.emit("compare", record.id)
             case "export-proof":
                 self.detail.proof.export.showMenu()
             case "compare" if self.detail.base is not None:
@@ -273,7 +276,7 @@ class ModelsPage(QWidget):
         """Whether something can be done with the chosen model."""
         if name == "measure":
             return not self.detail.proof.isHidden() and self.detail.buttons.offers("show")
-        if name == "export-proof":
+        if name in ("export-proof", "relatives"):
             return self.detail.proof.card is not None
         return self.detail.buttons.offers(name)
 

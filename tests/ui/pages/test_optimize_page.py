@@ -63,6 +63,39 @@ def test_a_start_submits_what_the_form_and_the_plan_say(
     assert page._show_job.isVisible()
 
 
+@pytest.mark.parametrize("form", ["quick", "full", "none"])
+def test_a_result_is_measured_as_was_chosen_and_the_choice_is_kept(
+    page: OptimizePage, context: AppContext, tiny_gguf: Path, qtbot: QtBot, form: str
+) -> None:
+    model = context.session.library.add(tiny_gguf).record
+    _open(page, (model.id, "gguf-quantize"), qtbot)
+    page.show()
+    proof = page._plan.proof
+    assert proof.isVisible() and proof.currentData() == "quick"
+    proof.setFocus()
+    while proof.currentData() != form:
+        qtbot.keyClick(proof, Qt.Key.Key_Down)
+    proof.activated.emit(proof.currentIndex())
+    page._plan.start_button.click()
+
+    then = context.session.board.spec(context.session.board.list()[0].id).then
+    assert context.session.settings.load().proof == form
+    assert [each.params["form"] for each in then] == ([] if form == "none" else [form])
+    for each in then:
+        assert each.operation == "prove"
+        assert each.params["against"] == str(tiny_gguf)
+        assert each.model is None
+
+
+def test_what_makes_no_whole_model_offers_no_proof(
+    page: OptimizePage, context: AppContext, tiny_gguf: Path, qtbot: QtBot
+) -> None:
+    model = context.session.library.add(tiny_gguf).record
+    _open(page, (model.id, "batch-generate"), qtbot)
+    page.show()
+    assert not page._plan.proof.isVisible()
+
+
 def test_the_name_of_the_result_can_be_chosen(
     page: OptimizePage, context: AppContext, tiny_gguf: Path, qtbot: QtBot
 ) -> None:
