@@ -201,6 +201,7 @@ class Search:
         for number in range(total):
             self._job.progress(number, total, unit="windows", label="Reading with the original")
             changed.read_reference(number)
+            self._let_pause()
         known = kept.measured.divergences
         for number, part in enumerate(parts):
             self._job.progress(number, len(parts), unit="groups", label=f"Measuring {group_name(part)}")
@@ -214,7 +215,13 @@ class Search:
                 self._job.metric("kld", known[key], step=number, unit="nats")
             self._job.throughput(1, unit="groups")
             kept.save()
+            self._let_pause()
         self._job.progress(len(parts), len(parts), unit="groups", label="Measured")
+
+    def _let_pause(self) -> None:
+        """Here everything is kept: a pause that was asked for need not wait."""
+        if self._job.pausing:
+            self._job.check()
 
     def _sensitivities(
         self, kept: Kept, parts: Sequence[_Group], probes: Mapping[MatrixTensor, str]

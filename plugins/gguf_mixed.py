@@ -14,15 +14,13 @@ from plugins._mixed_types import USUAL, check_types
 from plugins._mixed_writing import quantize_mixed, report_result
 from workbench.plugin import JobContext, Model, Param, ParameterError, Params, fact, operation
 
-_FULL_PRECISION = frozenset({"F16", "BF16", "F32"})
-
 
 class MixedParams(Params):
     size_of: FileType = Param(
         "Q4_K_M",
         title="As large as",
         help="The result is at most as large as the model would be in this type",
-        choices=tuple(choice for choice in CHOICES if choice.value not in _FULL_PRECISION),
+        choices=CHOICES,
     )
     bits_per_weight: float | None = Param(
         None, ge=1, le=16, unit="bits", help="The size as bits per weight, instead of the type above"
@@ -81,8 +79,8 @@ def gguf_mixed(job: JobContext, model: Model, params: MixedParams) -> Path:
     predictions really move (KL divergence). Then each tensor gets the type with which the sum of all is
     least at the size that was asked for, and llama.cpp's own quantizer writes the file.
 
-    What was measured is kept: going on after a pause loses nothing, and another size of the same model takes
-    only the time of writing. Expected and measured divergence stand in the log.
+    What was measured is kept: going on after a pause loses nothing, and for another size of the same model
+    little or nothing is measured again. Expected and measured divergence stand in the log.
     """
     library = ggml()
     types = check_types(library, params.types)
