@@ -67,6 +67,12 @@ class ProveParams(Params):
         shown_when=(setting("against").known(),),
         advanced=True,
     )
+    merged: bool = Param(
+        False,
+        help="Adapters were merged into the other model, so look whether that was ever quantized",
+        shown_when=(setting("against").known(),),
+        advanced=True,
+    )
     speed: bool = Param(True, title="Speed and memory", help="Measure these too", advanced=True)
     again: bool = Param(False, help="Measure anew what was measured before", advanced=True)
 
@@ -106,6 +112,7 @@ def prove_model(job: JobContext, model: Model, params: ProveParams) -> Path:
             seed=job.seed,
             threads=job.threads,
             retrained=params.retrained,
+            merged=params.merged,
             speed=params.speed,
             again=params.again,
         ),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ui.context import AppContext
 from workbench.errors import WorkbenchError
-from workbench.jobs.proof_jobs import OPERATION, proof_of, was_retrained
+from workbench.jobs.proof_jobs import OPERATION, proof_of, purpose_of_model
 from workbench.measure.card import Form
 
 
@@ -34,7 +34,7 @@ def measure(context: AppContext, model_ids: Sequence[str], against_id: str | Non
                 _form(context),
                 against_id=against_id,
                 again=bool(known),
-                retrained=was_retrained(session, model_id),
+                purpose=purpose_of_model(session, model_id),
             )
             job = session.board.submit(spec)
         except WorkbenchError as error:

@@ -32,7 +32,7 @@ from workbench.catalogue_entry import OperationEntry, PluginFailure
 from workbench.errors import ParameterError, WorkbenchError
 from workbench.jobs.build import make_spec
 from workbench.jobs.proof_jobs import OPERATION as PROVE
-from workbench.jobs.proof_jobs import can_end_with_proof, retrains, with_proof
+from workbench.jobs.proof_jobs import can_end_with_proof, purpose_of, with_proof
 from workbench.jobs.script import render
 from workbench.jobs.spec import JobSpec
 from workbench.library.bases import no_base
@@ -339,7 +339,7 @@ class OptimizePage(QWidget):
         if proof is None or entry is None or not can_end_with_proof(entry):
             return spec
         form = self._session.settings.load().proof
-        return with_proof(spec, proof, form, retrained=retrains(entry))
+        return with_proof(spec, proof, form, purpose_of(entry))
 
     def _keep_proof_form(self, form: str) -> None:
         settings = self._session.settings

@@ -15,7 +15,7 @@ from workbench.errors import NotFoundError, UsageError
 from workbench.home import Home
 from workbench.jobs import exits
 from workbench.jobs.build import make_spec
-from workbench.jobs.proof_jobs import was_retrained
+from workbench.jobs.proof_jobs import purpose_of_model
 from workbench.jobs.spec import JobSpec, ModelInput
 from workbench.library.inspect import inspect
 from workbench.measure.card import ENDING, Card, Subject, encode, read_card
@@ -74,8 +74,9 @@ def _prove(home: Home, arguments: argparse.Namespace) -> Answer:
             "tasks": [str(each.resolve()) for each in arguments.task],
             "speed": not arguments.no_speed,
             "again": arguments.again,
-            "retrained": model.id is not None and was_retrained(session, model.id),
         }
+        if model.id is not None:
+            values |= purpose_of_model(session, model.id)._asdict()
         if arguments.text is not None:
             values["text"] = str(arguments.text.resolve())
         spec = _spec(session, model, against, values, seed=arguments.seed)

@@ -15,7 +15,7 @@ from workbench.errors import NotFoundError, ParameterError, UsageError
 from workbench.home import Home
 from workbench.jobs import exits
 from workbench.jobs.build import make_spec
-from workbench.jobs.proof_jobs import OPERATION, proof_of, was_retrained
+from workbench.jobs.proof_jobs import OPERATION, proof_of, purpose_of_model
 from workbench.library.library import Library
 from workbench.params import FieldSpec, split_paths
 from workbench.session import Session
@@ -71,8 +71,8 @@ def _proven(home: Home, answer: Answer, form: Literal["quick", "full"], against:
     with Session.open(home, supervise=False) as session:
         proof = session.catalogue.operation(OPERATION)
         made = str(answer.data["model"])
-        retrained = was_retrained(session, made)
-        spec = proof_of(session.library, proof, made, form, against_id=against, retrained=retrained)
+        purpose = purpose_of_model(session, made)
+        spec = proof_of(session.library, proof, made, form, against_id=against, purpose=purpose)
     proved = run_job(home, spec)
     if proved.code != exits.DONE:
         return Answer(f"{answer.text}\n{proved.text}", {**answer.data, "proof": proved.data}, proved.code)

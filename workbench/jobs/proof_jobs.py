@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from workbench.catalogue_entry import OperationEntry
 from workbench.errors import NotFoundError
@@ -29,17 +29,51 @@ def can_end_with_proof(entry: OperationEntry) -> bool:
     return entry.input is not None and entry.output in _WHOLE
 
 
-def retrains(entry: OperationEntry) -> bool:
-    """Whether an operation changes predictions on purpose, so that a distance is no fault."""
-    return entry.group == _TEACHING
+class Purpose(NamedTuple):
+    """What a step changes on purpose, so that it is no fault.
+
+    Attributes:
+        retrained: It teaches, so that predictions differ.
+        merged: It puts adapters into a model, which must not be one that was rounded since they were trained.
+    """
+
+    retrained: bool = False
+    merged: bool = False
 
 
-def with_proof(spec: JobSpec, proof: OperationEntry, form: ProofForm, *, retrained: bool = False) -> JobSpec:
+NO_PURPOSE = Purpose()
+
+
+def purpose_of(entry: OperationEntry) -> Purpose:
+    """What an operation changes on purpose.
+
+    One that teaches makes an adapter or a model, as it is told; one that always makes a model of what was
+    taught before merges it.
+    """
+    teaches = entry.group == _TEACHING
+    return Purpose(retrained=teaches, merged=teaches and can_end_with_proof(entry))
+
+
+def purpose_of_model(session: Session, model_id: str) -> Purpose:
+    """What the job that made a model changed on purpose, as far as it and its operation are still known."""
+    record = session.library.get(model_id)
+    if record.job_id is None:
+        return Purpose()
+    try:
+        made_by = session.board.get(record.job_id).operation
+        return purpose_of(session.catalogue.operation(made_by))
+    except NotFoundError:
+        return Purpose()
+
+
+def with_proof(
+    spec: JobSpec, proof: OperationEntry, form: ProofForm, purpose: Purpose = NO_PURPOSE
+) -> JobSpec:
     """A job that is followed by the proof of its result against what it was made from.
 
     Args:
         proof: The catalogue's entry of `OPERATION`.
-        retrained: Whether the job's operation `retrains`.
+        purpose: Of the job's operation.
         form: `none` leaves the job as it is.
     """
     if form == "none" or spec.model is None:
@@ -47,7 +81,7 @@ def with_proof(spec: JobSpec, proof: OperationEntry, form: ProofForm, *, retrain
     values = {
         "form": form,
         "stage": spec.title,
-        "retrained": retrained,
+        **purpose._asdict(),
         **_against(str(spec.model.path), spec.model.name),
     }
     return spec.model_copy(update={"then": (*spec.then, make_follow_up(proof, spec, values))})
@@ -61,7 +95,7 @@ def proof_of(
     *,
     against_id: str | None = None,
     again: bool = False,
-    retrained: bool = False,
+    purpose: Purpose = NO_PURPOSE,
 ) -> JobSpec:
     """The job that measures a model of the library.
 
@@ -69,7 +103,7 @@ def proof_of(
         against_id: What to compare it with; the nearest model that it was made from if none is named. One
             that was made from none is measured alone.
         again: Measure anew what was measured before.
-        retrained: See `was_retrained`.
+        purpose: Of what made the model.
 
     Raises:
         NotFoundError: The model is not in the library.
@@ -77,23 +111,11 @@ def proof_of(
     """
     record = library.get(model_id)
     reference = library.get(against_id) if against_id is not None else _ancestor(library, record)
-    values: dict[str, Any] = {"form": form, "again": again, "retrained": retrained}
+    values: dict[str, Any] = {"form": form, "again": again, **purpose._asdict()}
     if reference is not None:
         values |= _against(str(reference.path), reference.name)
     facts = library.facts(record.id)
     return make_spec(proof, record, facts, values, input=library.to_spec_input(record.id))
-
-
-def was_retrained(session: Session, model_id: str) -> bool:
-    """Whether the job that made a model trained it, as far as the job and its operation are still known."""
-    record = session.library.get(model_id)
-    if record.job_id is None:
-        return False
-    try:
-        made_by = session.board.get(record.job_id).operation
-        return retrains(session.catalogue.operation(made_by))
-    except NotFoundError:
-        return False
 
 
 def _against(path: str, name: str) -> dict[str, Any]:

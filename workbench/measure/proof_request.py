@@ -20,6 +20,7 @@ class ProofRequest(Struct, frozen=True, kw_only=True):
         tasks: Sets of questions beside those that ship with Tenfold.
         stage: The step that made the candidate, which a failed parity check names.
         retrained: Whether the candidate was trained on since, so that its predictions differ on purpose.
+        merged: Whether adapters were merged into the reference.
         speed: Whether speed and memory are measured too, which take most of the time of a small model.
         again: Measure anew what was measured before.
     """
@@ -35,5 +36,6 @@ class ProofRequest(Struct, frozen=True, kw_only=True):
     seed: int = 0
     threads: int = 1
     retrained: bool = False
+    merged: bool = False
     speed: bool = True
     again: bool = False

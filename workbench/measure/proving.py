@@ -41,7 +41,7 @@ from workbench.measure.identity import measure_identity
 from workbench.measure.kept import Kept
 from workbench.measure.limits import measured_limits
 from workbench.measure.measured import Measured, machine_name
-from workbench.measure.parity import check_parity
+from workbench.measure.parity import Step, check_step
 from workbench.measure.parity_prompts import Prompt, read_prompts
 from workbench.measure.proof_request import ProofRequest
 from workbench.measure.quality import measure_quality
@@ -49,6 +49,7 @@ from workbench.measure.speed import Progress, SpeedPlan
 from workbench.measure.stages import Report, Stages
 from workbench.measure.tasks import TaskSet, answers, compared, read_task
 from workbench.measure.windows import WIDTH, windows_of_text
+from workbench.model import Model
 
 _T = TypeVar("_T")
 
@@ -168,7 +169,7 @@ class _Proof:
         text = {**both, "text": sha256_of(self._text), "windows": windows, "width": WIDTH}
         questions = {**both, "sets": [each.sha256 for each in sets]}
         answered = {**both, "depth": msgspec.to_builtins(depth)}
-        parity = {**both, "stage": asked.stage, "retrained": asked.retrained}
+        parity = {**both, "stage": asked.stage, "retrained": asked.retrained, "merged": asked.merged}
         pair = _Pair(asked.candidate, reference, asked.threads)
         with closing(pair):
             return replace(
@@ -212,18 +213,23 @@ class _Proof:
         def measure(progress: Progress) -> _Parity:
             reference, candidate = pair.engines
             whole = bits >= _WHOLE_BITS
-            checks = check_parity(
-                reference,
-                candidate,
+            step = Step(
                 stage=self._request.stage,
                 same_type=whole,
                 bits=None if whole else bits,
                 retrained=self._request.retrained,
-                progress=progress,
+                merged_into=self._merged_into(),
             )
+            checks = check_step(reference, candidate, step, progress=progress)
             return _Parity(checks=checks)
 
         return measure
+
+    def _merged_into(self) -> Model | None:
+        base = self._request.reference
+        if base is None or not self._request.merged:
+            return None
+        return Model(path=base.path, name=base.subject.name, sha256=base.subject.sha256, facts=base.facts)
 
     def _conditions(self) -> Conditions:
         asked, here = self._request, machine()
