@@ -91,7 +91,8 @@ def measure(reference: Path, candidate: Path, windows: int) -> tuple[float, Qual
         for path in (reference, candidate)
     ]
     text = EVALUATION_TEXT.read_text(encoding="utf-8")
-    quality = measure_quality(*engines, windows_of_text(engines[0].tokenizer, text, most=windows))
+    cut = windows_of_text(engines[0].tokenizer, text, most=windows)
+    quality = measure_quality(*engines, cut, threads=physical_cores())
     for each in engines:
         each.close()
     return time.perf_counter() - began, quality

@@ -203,7 +203,9 @@ class _Proof:
         def measure(progress: Progress) -> Quality:
             reference, candidate = pair.engines
             windows = windows_of_text(reference.tokenizer, self._text, WIDTH, most)
-            return measure_quality(reference, candidate, windows, progress=progress)
+            return measure_quality(
+                reference, candidate, windows, threads=self._request.threads, progress=progress
+            )
 
         return measure
 

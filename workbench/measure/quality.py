@@ -29,6 +29,7 @@ def measure_quality(
     candidate: Engine,
     windows: Windows,
     *,
+    threads: int = 1,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Quality:
     """Compare two models on windows of a text.
@@ -40,6 +41,7 @@ def measure_quality(
         reference: What the candidate was made from.
         candidate: What is measured.
         windows: Token ids by the reference's tokenizer, shape (windows, width); see `windows_of`.
+        threads: How many threads compare what the models, with threads of their own, computed.
         progress: Called with the windows done and all of them, before the first and after each.
 
     Raises:
@@ -56,7 +58,7 @@ def measure_quality(
             remedy="Compare models that come from the same base.",
         )
     first = first_scored(width)
-    divergence, losses = Divergence(), _Losses()
+    divergence, losses = Divergence(threads), _Losses()
     progress(0, total)
     for done, window in enumerate(windows, start=1):
         # Whole windows are computed, as the tool does it, though nothing follows the last token: for 511

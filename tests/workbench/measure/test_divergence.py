@@ -82,6 +82,28 @@ def test_pieces_and_shapes_don_t_matter() -> None:
     assert pieces.positions == 60
 
 
+def test_threads_change_nothing() -> None:
+    # More than one block for each thread.
+    reference, candidate = predictions(60, 20_000, 1), predictions(60, 20_000, 2)
+    alone = Divergence()
+    expected = alone.add(reference, candidate)
+    shared = Divergence(threads=3)
+
+    found = shared.add(reference, candidate)
+
+    assert shared.distance() == alone.distance()
+    assert (found.reference == expected.reference).all()
+    assert (found.candidate == expected.candidate).all()
+
+
+def test_what_is_no_number_is_refused_in_threads_too() -> None:
+    reference, candidate = predictions(60, 20_000, 1), predictions(60, 20_000, 2)
+    candidate[41, 7] = np.nan
+
+    with pytest.raises(WorkbenchError, match="the other model's are no finite numbers"):
+        Divergence(threads=3).add(reference, candidate)
+
+
 def test_logits_need_not_be_normalized() -> None:
     reference, candidate = predictions(60, 500, 1), predictions(60, 500, 2)
     expected = distance(reference, candidate)
