@@ -110,16 +110,16 @@ def _print(
     print(f"\n{name}: ours {tokens / min(ours):.0f} tokens/s ({', '.join(f'{each:.1f} s' for each in ours)})")
     if not figures:
         for field in ("ppl", "ppl_base", "mean_kld", "p99_kld", "same_top"):
-            print(f"  {field:>16} {getattr(quality, field):12.6f}")
+            print(f"  {field:>18} {getattr(quality, field):12.6f}")
         return
     ratio = statistics.median(theirs) / statistics.median(ours)
     print(f"  the tool {tokens / min(theirs):.0f} tokens/s ({', '.join(f'{each:.1f} s' for each in theirs)})")
     print(f"  throughput {ratio:.2f} of the tool's, by the medians")
-    print(f"  {'':>16} {'ours':>12} {'the tool':>12} {'apart':>9}")
+    print(f"  {'':>18} {'ours':>12} {'the tool':>12} {'apart':>9}")
     for field, theirs_figure in figures.items():
         own = figure(quality, field)
         apart = abs(own - theirs_figure) / abs(theirs_figure) if theirs_figure else 0.0
-        print(f"  {field:>16} {own:12.6f} {theirs_figure:12.6f} {apart:9.3%}")
+        print(f"  {field:>18} {own:12.6f} {theirs_figure:12.6f} {apart:9.3%}")
 
 
 def _conditions(windows: int, files: dict[str, Path]) -> dict[str, object]:
