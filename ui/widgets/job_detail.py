@@ -221,7 +221,7 @@ class JobDetail(QWidget):
         share = share_done(job)
         self._tiles["progress"].show_figure(
             "—" if share is None else f"{share * 100:.0f}\u202f%",
-            " · ".join(part for part in (progress_text(job), job.progress_label) if part)
+            " · ".join(part for part in dict.fromkeys((progress_text(job), job.progress_label)) if part)
             or ("waiting for its turn" if job.state == "queued" else "nothing reported yet"),
         )
         self._show_time(job)

@@ -58,9 +58,14 @@ def state_line(job: JobRecord) -> str:
 
 
 def progress_text(job: JobRecord) -> str:
-    """`193 of 272 tensors`; bytes as `1.2 of 4.9 GB`; empty before the first report."""
+    """`193 of 272 tensors`; bytes as `1.2 of 4.9 GB`; empty before the first report.
+
+    Work that is counted in percent alone says what it is at: the percent stand beside it anyway.
+    """
     if job.progress_total <= 0:
         return ""
+    if job.progress_unit == "%":
+        return job.progress_label
     if job.progress_unit in ("B", "bytes"):
         return f"{format.bytes(int(job.progress_done))} of {format.bytes(int(job.progress_total))}"
     unit = f" {job.progress_unit}" if job.progress_unit else ""

@@ -149,6 +149,10 @@ def test_every_state_is_told_in_words() -> None:
 
     assert [state_line(job) for job in lines.values()] == list(lines)
     assert progress_text(_job("a", "running")) == ""
+    percent = _job(
+        "a", "running", progress_done=44, progress_total=100, progress_unit="%", progress_label="text"
+    )
+    assert progress_text(percent) == "text"
 
 
 def test_time_left_follows_real_progress_and_forgets_a_slow_start() -> None:
