@@ -21,10 +21,14 @@ from plugins._mixed_errors import output_errors, restored
 from plugins._mixed_sensitivity import ChangedModel
 from plugins._mixed_tensors import MatrixTensor, ModelWeights, group_name, grouped
 from plugins._mixed_types import check_types, types_for
+from plugins.gguf_mixed import MixedParams, gguf_mixed
 from workbench.engines.load import open_engine
 from workbench.engines.request import LoadOptions
 from workbench.errors import ParameterError, WorkbenchError
+from workbench.jobs.context import WorkerContext
 from workbench.jobs.events import EventTail, Log, Metric
+from workbench.jobs.sink import EventSink
+from workbench.jobs.stop_requests import Requests
 from workbench.library.gguf_header import read_gguf_header
 from workbench.library.inspect import inspect
 from workbench.measure.divergence import Divergence
@@ -282,31 +286,50 @@ def test_layers_of_experts_are_mixed_too(
     assert not any("could not be measured" in event.text for event in mixed.events if isinstance(event, Log))
 
 
+def _never(problem: BaseException) -> Any:
+    raise problem
+
+
+@pytest.fixture
+def refused(tiny_gguf: Path, tmp_path: Path) -> Callable[..., ParameterError]:
+    """Runs the operation in this process with an importance of one tensor, and gives its refusal."""
+
+    def run(columns: int, **params: Any) -> ParameterError:
+        sums = ImportanceSums()
+        sums.add("blk.0.ffn_up.weight", np.ones((1, 1, 4, columns)), matrices=1)
+        write_imatrix(tmp_path / "i.gguf", sums, texts=["a"], windows=1, width=4)
+        job = WorkerContext(
+            folder=tmp_path,
+            out=tmp_path,
+            sink=EventSink(tmp_path / "events.jsonl"),
+            requests=Requests(tmp_path),
+            seed=0,
+            threads=1,
+            output_name="made",
+            stop_now=_never,
+        )
+        with pytest.raises(ParameterError) as caught:
+            gguf_mixed(job, _model(tiny_gguf), MixedParams(imatrix=tmp_path / "i.gguf", **params))
+        return caught.value
+
+    return run
+
+
 def test_budget_below_the_smallest_types_says_what_is_possible(
-    tiny_gguf: Path, tmp_path: Path, run_plugin: Callable[..., Any]
+    refused: Callable[..., ParameterError],
 ) -> None:
-    sums = ImportanceSums()
-    sums.add("blk.0.ffn_up.weight", np.ones((1, 1, 4, 64)), matrices=1)
-    write_imatrix(tmp_path / "i.gguf", sums, texts=["a"], windows=1, width=4)
+    error = refused(64, bits_per_weight=2.0)
 
-    ran = run_plugin("gguf-mixed", tiny_gguf, bits_per_weight=2.0, imatrix=str(tmp_path / "i.gguf"))
-
-    assert ran.code == 2
-    assert "bits per weight; 2.00 were asked for" in ran.error.message
-    assert "smaller types" in ran.error.remedy
+    assert "bits per weight; 2.00 were asked for" in str(error)
+    assert "smaller types" in error.remedy
 
 
 def test_importance_matrix_of_another_model_is_refused_before_anything_is_measured(
-    tiny_gguf: Path, tmp_path: Path, run_plugin: Callable[..., Any]
+    refused: Callable[..., ParameterError],
 ) -> None:
-    sums = ImportanceSums()
-    sums.add("blk.0.ffn_up.weight", np.ones((1, 1, 4, 96)), matrices=1)
-    write_imatrix(tmp_path / "i.gguf", sums, texts=["a"], windows=1, width=4)
+    error = refused(96)
 
-    ran = run_plugin("gguf-mixed", tiny_gguf, imatrix=str(tmp_path / "i.gguf"))
-
-    assert ran.code == 2
-    assert "another model: its blk.0.ffn_up.weight has 96 columns" in ran.error.message
+    assert "another model: its blk.0.ffn_up.weight has 96 columns" in str(error)
 
 
 def test_damaged_importance_matrix_is_named(
