@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 from collections import deque
 from collections.abc import Callable
@@ -40,17 +41,26 @@ class LlamaLog:
         self._mib = 0.0
         # Kept as an attribute: the native side holds no reference of its own.
         self._callback = llama_cpp.llama_log_callback(self._hear)
+        self._before: tuple[Any, ctypes.c_void_p] = (None, ctypes.c_void_p())
 
     def __enter__(self) -> LlamaLog:
+        self._before = self._listener()
         self._llama.llama_log_set(self._callback, None)
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        # The package's own callback, which prints what matters.
-        default = getattr(getattr(self._llama, "_logger", None), "llama_log_callback", None)
-        self._llama.llama_log_set(default or self._callback, None)
+        # Who listened before listens again: a loaded model's engine reads there what became of its options.
+        # Somebody who has begun to listen meanwhile is left to it.
+        if _address(self._listener()[0]) == _address(self._callback):
+            self._llama.llama_log_set(*self._before)
+
+    def _listener(self) -> tuple[Any, ctypes.c_void_p]:
+        """The function that llama.cpp calls now, and what it is given."""
+        callback, data = self._llama.llama_log_callback(), ctypes.c_void_p()
+        self._llama.llama_log_get(ctypes.byref(callback), ctypes.byref(data))
+        return callback, data
 
     def _hear(self, level: int, text: bytes, _user_data: object) -> None:
         said = text.decode("utf-8", "replace")
@@ -69,3 +79,7 @@ class LlamaLog:
             self._keep.extend(whole)
         if level >= _ERROR_LEVEL:
             self.errors.extend(line for line in said.splitlines() if line.strip())
+
+
+def _address(callback: Any) -> int | None:
+    return ctypes.cast(callback, ctypes.c_void_p).value
