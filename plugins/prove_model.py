@@ -32,7 +32,7 @@ class ProveParams(Params):
     against_name: str = Param("", title="Its name", help="What the card calls that model", advanced=True)
     form: Literal["quick", "full"] = Param(
         "quick",
-        help="Quick takes under a minute for a small model; full measures more text, batch sizes and depths",
+        help="Quick takes about a minute for a small model; full measures more text, batch sizes and depths",
     )
     text: Path | None = Param(
         None,

@@ -67,18 +67,20 @@ class Depth(Struct, frozen=True, kw_only=True):
         answers: Prompts that are answered to see whether the answers are the same.
         tokens: How long such an answer is.
         examples: Prompts among which those are looked for on which both differ most.
+        questions: Of Tenfold's own; None for all.
     """
 
     windows: int | None
     answers: int
     tokens: int
     examples: int
+    questions: int | None
 
 
-#: Quick takes under a minute on a small model; full takes all of the text.
+#: Quick takes about a minute for a model of 135 M weights on two cores; full takes all of the text.
 DEPTHS: dict[Form, Depth] = {
-    "quick": Depth(windows=8, answers=8, tokens=24, examples=8),
-    "full": Depth(windows=None, answers=32, tokens=64, examples=32),
+    "quick": Depth(windows=4, answers=6, tokens=16, examples=6, questions=60),
+    "full": Depth(windows=None, answers=32, tokens=64, examples=32, questions=None),
 }
 
 #: Longest sequence of a comparison, in tokens: a window, a question, or a prompt with its answer.
@@ -159,7 +161,7 @@ class _Proof:
         """The card with what comes of comparing both."""
         alone = self._alone(reference, "speed of the reference")
         asked, depth = self._request, self._depth
-        sets = [read_task(EVALUATION_ITEMS, OWN_ITEMS), *(read_task(each) for each in asked.tasks)]
+        sets = [_own_items(depth.questions), *(read_task(each) for each in asked.tasks)]
         windows = asked.windows or depth.windows
         both = {
             "reference": reference.subject.sha256,
@@ -167,7 +169,7 @@ class _Proof:
             "engines": [reference.engine(), asked.candidate.engine()],
         }
         text = {**both, "text": sha256_of(self._text), "windows": windows, "width": WIDTH}
-        questions = {**both, "sets": [each.sha256 for each in sets]}
+        questions = {**both, "sets": [[each.sha256, len(each.questions)] for each in sets]}
         answered = {**both, "depth": msgspec.to_builtins(depth)}
         parity = {**both, "stage": asked.stage, "retrained": asked.retrained, "merged": asked.merged}
         pair = _Pair(asked.candidate, reference, asked.threads)
@@ -278,6 +280,15 @@ class _Pair:
 def own_text() -> str:
     """The text that ships with Tenfold, of many kinds and languages: about 60 kB."""
     return EVALUATION_TEXT.read_text(encoding="utf-8")
+
+
+def _own_items(most: int | None) -> TaskSet:
+    """The questions that ship with Tenfold, or as many of them, evenly spaced: they are ordered by field."""
+    found = read_task(EVALUATION_ITEMS, OWN_ITEMS)
+    if most is None or most >= len(found.questions):
+        return found
+    step = -(-len(found.questions) // most)
+    return replace(found, questions=found.questions[::step])
 
 
 def sha256_of(text: str) -> str:
