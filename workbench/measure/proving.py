@@ -283,7 +283,7 @@ def own_text() -> str:
 
 
 def _own_items(most: int | None) -> TaskSet:
-    """The questions that ship with Tenfold, or as many of them, evenly spaced: they are ordered by field."""
+    """The questions that ship with Tenfold, or about so many of them, evenly spaced."""
     found = read_task(EVALUATION_ITEMS, OWN_ITEMS)
     if most is None or most >= len(found.questions):
         return found
