@@ -154,10 +154,11 @@ class QualityChart(Chart):
         )
 
     def _whiskers(self, frame: Frame, variant: Variant, at: QPointF) -> list[QLineF]:
-        """The 95 % intervals of both figures, where they are known."""
+        """The 95 % intervals of both figures, where they are known, as far as the frame goes."""
         found = []
         if (around := self.interval(variant)) is not None:
-            found.append(QLineF(frame.x(around[0]), at.y(), frame.x(around[1]), at.y()))
+            low, high = max(around[0], frame.across.low), min(around[1], frame.across.high)
+            found.append(QLineF(frame.x(low), at.y(), frame.x(high), at.y()))
         kld, half = variant.kld or 0.0, Z_95 * variant.kld_error
         if kld >= _NOTHING and half:
             low, high = max(kld - half, frame.up.low), min(kld + half, frame.up.high)
