@@ -44,6 +44,7 @@ class OperationEntry(BaseModel):
     origin: str
     resumable: bool
     restarts: bool
+    requires: tuple[str, ...] = ()
     api_version: str
     fields: tuple[FieldSpec, ...]
     plugin: str

@@ -324,6 +324,7 @@ class Operation(BaseModel):
     origin: str
     resumable: bool
     restarts: bool
+    requires: tuple[str, ...]
     api_version: str
     params: type[Params]
     run: Run
@@ -352,6 +353,7 @@ def operation(
     origin: str = "",
     resumable: bool = False,
     restarts: bool = False,
+    requires: tuple[str, ...] = (),
 ) -> Callable[[_F], _F]:
     """Declare a function as an operation.
 
@@ -380,6 +382,8 @@ def operation(
         resumable: Whether it can go on after it was interrupted or paused, with the same result in the end.
         restarts: Whether going on means beginning anew, because its backend can't be left in between; false
             where it goes on from `job.checkpoints`.
+        requires: Requirements (PEP 508) that may differ from what Tenfold itself has, for example
+            `("tokenizers==0.19.1",)`. Its jobs then run in an environment of their own, made once and kept.
 
     Raises:
         PluginError: The function's signature or a parameter's type is not one that can be offered.
@@ -409,6 +413,7 @@ def operation(
             origin=origin,
             resumable=resumable,
             restarts=restarts,
+            requires=requires,
             api_version=API_VERSION,
             params=_params_type(function, name, takes_model=input is not None),
             run=function,

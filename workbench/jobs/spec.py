@@ -50,6 +50,9 @@ class JobSpec(BaseModel):
         resumable: Whether it can go on after a pause.
         restarts: Whether going on means beginning anew, with the same result.
         backend: The extra that the worker needs; for the script's requirements.
+        requires: What it needs installed that may differ from what Tenfold has; it then runs in an
+            environment of its own.
+        place: Where it runs: empty for this computer, else the name of a place from the settings.
         tenfold_version: The version that wrote it.
         api_version: The plugin surface it was made for.
         then: Jobs on this one's result, put into the queue in the moment it is in the library; their own
@@ -71,6 +74,8 @@ class JobSpec(BaseModel):
     resumable: bool = False
     restarts: bool = False
     backend: str = ""
+    requires: tuple[str, ...] = ()
+    place: str = ""
     tenfold_version: str = ""
     api_version: str = API_VERSION
     then: tuple[JobSpec, ...] = ()
