@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import msgspec
 from msgspec import Struct
 
@@ -18,6 +21,10 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     tokens: tuple[int, ...]
     text: str
+
+
+#: Gives a model's greedy answer: the model, a prompt's tokens, and the longest answer; see `greedy_answer`.
+Ask: TypeAlias = Callable[[Engine, tuple[int, ...], int], Answer]
 
 
 def prompt_tokens(engine: Engine, prompt: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from workbench.engines.base import Engine
-from workbench.measure.answers import Answer, greedy_answer, prompt_tokens
+from workbench.measure.answers import Answer, Ask, greedy_answer, prompt_tokens
 from workbench.measure.card import Example
 from workbench.measure.divergence import Divergence
 from workbench.measure.same_vocabulary import check_same_vocabulary, on_common_tokens
@@ -18,6 +18,7 @@ def most_different(
     count: int = 5,
     *,
     tokens: int = 48,
+    ask: Ask = greedy_answer,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> tuple[Example, ...]:
     """The prompts with the largest divergence, the largest first.
@@ -33,6 +34,7 @@ def most_different(
         prompts: What a person would say.
         count: How many to find.
         tokens: The longest answer.
+        ask: Asks a model; one that remembers spares what is asked again.
         progress: Called with the answers done and all of them, before the first and after each.
 
     Raises:
@@ -44,7 +46,7 @@ def most_different(
     progress(0, total)
     for prompt in prompts:
         given = prompt_tokens(reference, prompt)
-        answer = greedy_answer(reference, given, tokens)
+        answer = ask(reference, given, tokens)
         found.append((_mean_kld(reference, candidate, given, answer, common), prompt, given, answer))
         progress(len(found), total)
     examples: list[Example] = []
@@ -54,7 +56,7 @@ def most_different(
             Example(
                 prompt=prompt,
                 reference=answer.text,
-                candidate=greedy_answer(candidate, given, tokens).text,
+                candidate=ask(candidate, given, tokens).text,
                 mean_kld=mean_kld,
             )
         )

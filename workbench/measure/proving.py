@@ -5,6 +5,7 @@ Parts that are known from before are taken from there, so a model is loaded only
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from workbench.engines.base import Engine
 from workbench.engines.load import open_engine
 from workbench.engines.request import LoadOptions
 from workbench.hardware import machine
+from workbench.measure.answers import greedy_answer
 from workbench.measure.bench import bench
 from workbench.measure.card import (
     Card,
@@ -319,14 +321,22 @@ def _compared(pair: _Pair, depth: Depth) -> Callable[[Progress], _Answers]:
     def measure(progress: Progress) -> _Answers:
         reference, candidate = pair.engines
         said = [each.messages[0].content for each in read_prompts() if _is_plain(each)]
+        # Both parts ask the same models the same things.
+        ask = functools.cache(greedy_answer)
         identity = measure_identity(
-            reference, candidate, said[: depth.answers], depth.tokens, progress=_share_of(progress, 0, 2)
+            reference,
+            candidate,
+            said[: depth.answers],
+            depth.tokens,
+            ask=ask,
+            progress=_share_of(progress, 0, 2),
         )
         examples = most_different(
             reference,
             candidate,
             said[: depth.examples],
             tokens=depth.tokens,
+            ask=ask,
             progress=_share_of(progress, 1, 2),
         )
         return _Answers(identity=identity, examples=examples)

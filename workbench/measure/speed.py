@@ -97,7 +97,7 @@ class SpeedPlan(Struct, frozen=True, kw_only=True):
 
 
 _FORMS: dict[Form, SpeedPlan] = {
-    "quick": SpeedPlan(form="quick", batches=(1, 4), prompts=(128, 512), depths=(64,), budget_s=10.0),
+    "quick": SpeedPlan(form="quick", batches=(1, 4), prompts=(128, 512), depths=(64,), budget_s=8.0),
     "full": SpeedPlan(
         form="full", batches=(1, 2, 4, 8, 16), prompts=(128, 512, 1024), depths=(64, 1024), budget_s=110.0
     ),
