@@ -39,6 +39,7 @@ class MixedParams(Params):
         title="Importance matrix",
         help="The file that “Measure importance” made; empty to measure it on the same text",
         suffixes=(".gguf", ".dat", ".imatrix"),
+        made_by="imatrix",
     )
     windows: int = Param(
         4, ge=1, le=10_000, unit="windows", help="How much of the text each group of tensors is measured on"

@@ -36,6 +36,7 @@ class GgufQuantizeParams(Params):
         help="The file that “Measure importance” or llama-imatrix made, which says what columns matter most;"
         " better at 4 bits and below",
         suffixes=(".gguf", ".dat", ".imatrix"),
+        made_by="imatrix",
     )
     overrides: dict[str, str] = Param(
         {},

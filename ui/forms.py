@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -125,6 +126,10 @@ class ParamsForm(QWidget):
         """Show what the page knows of each choice (an estimated size) beside it."""
         for field in self._fields.values():
             field.annotate(annotation)
+
+    def offer(self, name: str, files: Sequence[tuple[str, Path]]) -> None:
+        """Offer files for the path of this name, each by what it is called."""
+        self._fields[name].offer(files)
 
     def _everything(self) -> dict[str, Any]:
         return {name: field.value() for name, field in self._fields.items()}

@@ -19,6 +19,9 @@ from workbench.errors import ParameterError, PluginError
 #: Stands among the endings of a path that may be a folder.
 FOLDER = "/"
 
+#: What a field takes over from its declaration as it stands.
+_AS_DECLARED = ("unit", "step", "suffixes", "made_by", "search", "shown_when", "advanced")
+
 FieldKind = Literal["int", "float", "bool", "text", "choice", "path", "paths", "mapping", "list"]
 
 
@@ -78,6 +81,7 @@ class FieldSpec(BaseModel):
     step: float | None = None
     choices: tuple[Choice, ...] = ()
     suffixes: tuple[str, ...] = ()
+    made_by: str = ""
     search: Search | None = None
     shown_when: tuple[Condition, ...] = ()
     advanced: bool = False
@@ -109,6 +113,7 @@ def Param(  # noqa: N802 - reads as a declaration beside pydantic's Field
     step: float | None = None,
     choices: tuple[Choice, ...] = (),
     suffixes: tuple[str, ...] = (),
+    made_by: str = "",
     search: Search | None = None,
     shown_when: tuple[Condition, ...] = (),
     advanced: bool = False,
@@ -126,6 +131,7 @@ def Param(  # noqa: N802 - reads as a declaration beside pydantic's Field
         choices: Titles and advice for the values of a `Literal` or a text field.
         suffixes: File endings that a path, or each of several, may have, for example `(".gguf",)`; `/` where
             it may be a folder.
+        made_by: An operation whose jobs make such a file; what they made is offered.
         search: How a sweep may vary it.
         shown_when: Conditions on other parameters under which it means anything.
         advanced: Whether a form folds it away.
@@ -136,6 +142,7 @@ def Param(  # noqa: N802 - reads as a declaration beside pydantic's Field
         "step": step,
         "choices": choices,
         "suffixes": suffixes,
+        "made_by": made_by,
         "search": search,
         "shown_when": shown_when,
         "advanced": advanced,
@@ -281,7 +288,7 @@ def _field_spec(params: type[Params], name: str, field: FieldInfo) -> FieldSpec:
         ge=float(ge.ge) if isinstance(ge, annotated_types.Ge) else None,  # type: ignore[arg-type]
         le=float(le.le) if isinstance(le, annotated_types.Le) else None,  # type: ignore[arg-type]
         choices=choices,
-        **{key: declared[key] for key in ("unit", "step", "suffixes", "search", "shown_when", "advanced")},
+        **{key: declared[key] for key in _AS_DECLARED},
     )
 
 

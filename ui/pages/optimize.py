@@ -31,11 +31,13 @@ from ui.widgets.optimize_plan import OptimizePlan, size_of_choice
 from workbench.catalogue_entry import OperationEntry, PluginFailure
 from workbench.errors import ParameterError, WorkbenchError
 from workbench.jobs.build import make_spec
+from workbench.jobs.made_files import MadeFile, files_made_by
 from workbench.jobs.proof_jobs import OPERATION as PROVE
 from workbench.jobs.proof_jobs import can_end_with_proof, purpose_of, with_proof
 from workbench.jobs.script import render
 from workbench.jobs.spec import JobSpec
 from workbench.library.bases import no_base
+from workbench.library.lineage import family
 from workbench.library.records import ModelRecord
 from workbench.model import FORMAT_TITLES, ModelFacts
 from workbench.settings import Preferences
@@ -220,6 +222,7 @@ class OptimizePage(QWidget):
         if self._form is not None:
             self._form.setVisible(row is not None and row.entry is not None)
             self._form.annotate(self._annotation)
+            self._offer_files()
         self._plan.setVisible(row is not None and row.entry is not None)
         self._show_plan()
 
@@ -244,6 +247,20 @@ class OptimizePage(QWidget):
         self._form.changed.connect(self._plan_soon.start)
         self._middle.insertWidget(self._middle.count() - 1, self._form)
         self._scroll.verticalScrollBar().setValue(0)
+
+    def _offer_files(self) -> None:
+        """Offer what finished jobs made from this model or its kin, where a parameter takes such a file."""
+        entry, form, model_id = self.entry, self._form, self.chooser.current_id()
+        wanted = [field for field in entry.fields if field.made_by] if entry is not None else []
+        if form is None or not wanted or model_id is None:
+            return
+        try:
+            kin = family(self._session.library.list(), model_id)
+            for field in wanted:
+                made = files_made_by(self._session.board, field.made_by)
+                form.offer(field.name, [(_told(each), each.path) for each in made if each.model_id in kin])
+        except WorkbenchError as error:
+            self._report(error)
 
     def _show_failure(self, failure: PluginFailure) -> None:
         self._heading.setText(failure.plugin)
@@ -520,3 +537,8 @@ class OptimizePage(QWidget):
             action.triggered.connect(lambda _on=False, call=call: call())
             self.addAction(action)
             self._actions.append(action)
+
+
+def _told(made: MadeFile) -> str:
+    """How a file is offered: its job and when it was made."""
+    return f"{made.title} · {format.date(made.made_at)}"

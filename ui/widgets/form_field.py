@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -168,6 +169,11 @@ class FormField(QWidget):
         if not isinstance(self.input, ChoiceTable):
             return
         self.input.annotate(None if annotation is None else lambda choice: annotation(self.spec, choice))
+
+    def offer(self, files: Sequence[tuple[str, Path]]) -> None:
+        """Offer files for a path, each by what it is called."""
+        if isinstance(self.input, PathInput):
+            self.input.offer(files)
 
     def _emit(self) -> None:
         self.edited.emit(self.spec.name)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMenu,
     QPushButton,
     QToolButton,
     QVBoxLayout,
@@ -53,9 +54,28 @@ class PathInput(QWidget):
             folder.setAccessibleName(f"Browse for a folder for {title}")
             folder.clicked.connect(self._choose_folder)
             layout.addWidget(folder)
+        self.made = QPushButton("Made here")
+        self.made.setAccessibleName(f"Files made here for {title}")
+        self.made.setToolTip("What finished jobs made for this")
+        offered = QMenu(self.made)
+        offered.setToolTipsVisible(True)
+        offered.triggered.connect(lambda action: self.set_value(action.data()))
+        self.made.setMenu(offered)
+        self.made.hide()
+        layout.addWidget(self.made)
         self.line.textChanged.connect(self.edited)
         self.setFocusProxy(self.line)
         self.setAcceptDrops(True)
+
+    def offer(self, files: Sequence[tuple[str, Path]]) -> None:
+        """Let a person choose among files by what they are called; without any the button is gone."""
+        menu = self.made.menu()
+        menu.clear()
+        for title, path in files:
+            action = menu.addAction(title.replace("&", "&&"))
+            action.setToolTip(str(path))
+            action.setData(path)
+        self.made.setVisible(bool(files))
 
     def value(self) -> str | None:
         return _whole(self.line.text())

@@ -14,9 +14,10 @@ from workbench.cli.follow import run_job
 from workbench.errors import NotFoundError, ParameterError, UsageError
 from workbench.home import Home
 from workbench.jobs import exits
+from workbench.jobs.board import JobBoard
 from workbench.jobs.build import make_spec
+from workbench.jobs.made_files import file_of
 from workbench.jobs.proof_jobs import OPERATION, proof_of, purpose_of_model
-from workbench.library.library import Library
 from workbench.params import FieldSpec, split_paths
 from workbench.session import Session
 
@@ -27,7 +28,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         help="run an operation as a job and wait",
         parents=[common],
         description="`tenfold operations show NAME` lists the parameters of an operation. Where one takes "
-        "files, a model or adapter of the library may be named instead.",
+        "files, a model or adapter of the library may be named instead, or a job that made such a file.",
     )
     parser.add_argument("operation", help="its name, for example gguf-quantize")
     parser.add_argument("--model", help="id or name of the model")
@@ -53,7 +54,7 @@ def _run(home: Home, arguments: argparse.Namespace) -> Answer:
         values[name.strip().replace("-", "_")] = value
     with Session.open(home, supervise=False) as session:
         entry = session.catalogue.operation(arguments.operation)
-        values = _placed(entry.fields, values, session.library)
+        values = _placed(entry.fields, values, session)
         record = session.library.get(arguments.model) if arguments.model else None
         facts = session.library.facts(record.id) if record else None
         source = session.library.to_spec_input(record.id) if record else None
@@ -81,29 +82,40 @@ def _proven(home: Home, answer: Answer, form: Literal["quick", "full"], against:
     return Answer(f"{answer.text}\n{card.headline}", {**answer.data, "proof": msgspec.to_builtins(card)})
 
 
-def _placed(fields: tuple[FieldSpec, ...], values: Mapping[str, Any], library: Library) -> dict[str, Any]:
+def _placed(fields: tuple[FieldSpec, ...], values: Mapping[str, Any], session: Session) -> dict[str, Any]:
     """The values with every path whole, since a worker has a folder of its own to work in."""
     kinds = {field.name: field.kind for field in fields}
     found = dict(values)
     for name, text in values.items():
         if kinds.get(name) == "path" and text:
-            found[name] = _place(name, text, library)
+            found[name] = _place(name, text, session)
         elif kinds.get(name) == "paths":
-            found[name] = [_place(name, each, library) for each in split_paths(text)]
+            found[name] = [_place(name, each, session) for each in split_paths(text)]
     return found
 
 
-def _place(name: str, text: str, library: Library) -> str:
-    """The path of an existing file or folder, or of the model or adapter that is called so.
+def _place(name: str, text: str, session: Session) -> str:
+    """The path of a file or folder that exists, of the model or adapter of this name, or of what a job made.
 
     Raises:
-        ParameterError: There is neither, or several models are called so.
+        ParameterError: There is none of these, or several models are called so.
     """
     path = Path(text).expanduser()
     if path.exists():
         return str(path.absolute())
     try:
-        return str(library.get(text).path)
+        return str(session.library.get(text).path)
     except NotFoundError as error:
+        made = _made_by_job(text, session.board)
+        if made is not None:
+            return made
         problem = f"There is no file {text!r} for “{name}”, and as a name it leads nowhere. {error.message}"
         raise ParameterError(name, problem, remedy=error.remedy) from error
+
+
+def _made_by_job(key: str, board: JobBoard) -> str | None:
+    try:
+        made = file_of(board.get(key))
+    except NotFoundError:
+        return None
+    return str(made.path) if made is not None else None

@@ -56,6 +56,21 @@ def rows(branches: Iterable[Branch]) -> Iterator[TreeRow]:
         waiting += [(child, depth + 1) for child in reversed(branch.children)]
 
 
+def family(records: Iterable[ModelRecord], id: str) -> frozenset[str]:
+    """The ids of all models that come from the same base as this one, itself among them."""
+    parents = {record.id: record.parent_id for record in records}
+
+    def base(of: str) -> str:
+        seen = {of}
+        while (parent := parents.get(of)) in parents and parent is not None and parent not in seen:
+            of = parent
+            seen.add(of)
+        return of
+
+    own = base(id)
+    return frozenset(each for each in (*parents, id) if base(each) == own)
+
+
 def _branch(base: ModelRecord, children: dict[str, list[ModelRecord]], placed: set[str]) -> Branch:
     """One tree, built from the leaves up without recursion: a chain of derivations may be long."""
     order = [base]

@@ -105,3 +105,20 @@ def test_what_cant_be_measured_says_why_and_leaves_no_card(
     problem = line.problem("prove", parent, code=2)
     assert "--alone" in problem["remedy"]
     assert Proofs(home.proofs).all() == ()
+
+
+def test_an_importance_matrix_is_named_by_the_job_that_made_it(
+    home: Home, line: Line, tiny_gguf: Path, tmp_path: Path
+) -> None:
+    model = line.answer("models", "add", tiny_gguf)["id"]
+    job = line.answer("run", "imatrix", "--model", model, "--set", "windows=1", "--set", "width=64")["job"]
+
+    made = line.answer(
+        "run", "gguf-quantize", "--model", model, "--set", "type=IQ2_XXS", "--set", f"imatrix={job}"
+    )
+    problem = line.problem(
+        "run", "gguf-quantize", "--model", model, "--set", f"imatrix={made['job']}", code=2
+    )
+
+    assert Path(made["path"]).is_file()
+    assert "imatrix" in problem["message"]
