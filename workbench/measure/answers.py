@@ -73,3 +73,16 @@ def greedy_answer(
             elif isinstance(each, Failed):
                 raise WorkbenchError(each.error.message, remedy=each.error.remedy, details=each.error.details)
     return Answer(tokens=tuple(said), text=text)
+
+
+def remembering() -> Ask:
+    """`greedy_answer` that computes each answer once, for as long as it is kept."""
+    known: dict[tuple[int, tuple[int, ...], int], Answer] = {}
+
+    def ask(engine: Engine, tokens: tuple[int, ...], most: int) -> Answer:
+        key = (id(engine), tokens, most)
+        if key not in known:
+            known[key] = greedy_answer(engine, tokens, most)
+        return known[key]
+
+    return ask

@@ -5,7 +5,6 @@ Parts that are known from before are taken from there, so a model is loaded only
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from workbench.engines.base import Engine
 from workbench.engines.load import open_engine
 from workbench.engines.request import LoadOptions
 from workbench.hardware import machine
-from workbench.measure.answers import greedy_answer
+from workbench.measure.answers import remembering
 from workbench.measure.bench import bench
 from workbench.measure.card import (
     Card,
@@ -322,7 +321,7 @@ def _compared(pair: _Pair, depth: Depth) -> Callable[[Progress], _Answers]:
         reference, candidate = pair.engines
         said = [each.messages[0].content for each in read_prompts() if _is_plain(each)]
         # Both parts ask the same models the same things.
-        ask = functools.cache(greedy_answer)
+        ask = remembering()
         identity = measure_identity(
             reference,
             candidate,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from workbench.engines.request import DraftOptions
-from workbench.measure.answers import greedy_answer, prompt_tokens
+from workbench.measure.answers import greedy_answer, prompt_tokens, remembering
 from workbench.measure.identity import measure_identity
 from workbench.measure.same_vocabulary import VocabularyError
 
@@ -80,3 +80,14 @@ def test_no_prompts_prove_nothing(load, small_hf: Path) -> None:
 def test_other_vocabularies_are_refused(load, small_hf: Path, tiny_hf: Path) -> None:
     with pytest.raises(VocabularyError):
         measure_identity(load(small_hf, "hf"), load(tiny_hf, "hf"), PROMPTS)
+
+
+def test_an_answer_is_remembered_by_model_prompt_and_length(load, small_hf: Path) -> None:
+    engine, ask = load(small_hf, "hf"), remembering()
+    given = prompt_tokens(engine, PROMPTS[0])
+
+    first = ask(engine, given, 4)
+
+    assert first == greedy_answer(engine, given, 4)
+    assert ask(engine, given, 4) is first
+    assert len(ask(engine, given, 8).tokens) == 8
