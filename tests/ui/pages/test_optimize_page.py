@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from ui.pages.optimize import OptimizePage
 from ui.widgets.form_choice import ChoiceTable
 from ui.widgets.operation_list import texts
 from workbench.home import Home
+from workbench.jobs.build import make_spec
+from workbench.jobs.made_files import files_made_by
 
 
 @pytest.fixture
@@ -212,3 +215,31 @@ def _open(page: OptimizePage, argument: object, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: page.operations.rowCount() > 0, timeout=60_000)
     if argument is not None:
         page.open(argument)
+
+
+def test_what_a_job_made_from_this_model_is_offered_where_it_serves(
+    page: OptimizePage, context: AppContext, tiny_gguf: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    library, board = context.session.library, context.session.board
+    model = library.add(tiny_gguf).record
+    entry = context.session.catalogue.operation("imatrix")
+    values = {"windows": 1, "width": 64}
+    spec = make_spec(entry, model, library.facts(model.id), values, input=library.to_spec_input(model.id))
+    job = board.submit(spec)
+
+    def done() -> bool:
+        context.session.runner.poll()
+        return board.get(job.id).state == "done"
+
+    qtbot.waitUntil(done, timeout=120_000)
+    _open(page, (model.id, "gguf-quantize"), qtbot)
+    field = page.form.field("imatrix")  # type: ignore[union-attr]
+    offered = field.input.made.menu().actions()  # type: ignore[attr-defined]
+    assert [action.text().split(" · ")[0] for action in offered] == [spec.title]
+    offered[0].trigger()
+    made = files_made_by(board, "imatrix")
+    assert field.value() == str(made[0].path)
+
+    stranger = library.add(shutil.copy(tiny_gguf, tmp_path / "other.gguf")).record
+    _open(page, (stranger.id, "gguf-quantize"), qtbot)
+    assert not page.form.field("imatrix").input.made.menu().actions()  # type: ignore[union-attr, attr-defined]
