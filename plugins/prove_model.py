@@ -55,6 +55,22 @@ class ProveParams(Params):
         shown_when=(setting("against").known(),),
         advanced=True,
     )
+    between: list[Path] = Param(
+        [],
+        title="On the way",
+        help="Models between that one and this, oldest first; if template, tokens or predictions broke, the"
+        " step that did it is looked for among them",
+        suffixes=(".gguf", "/"),
+        shown_when=(setting("against").known(),),
+        advanced=True,
+    )
+    between_names: list[str] = Param(
+        [],
+        title="Their names",
+        help="What the card calls the models on the way",
+        shown_when=(setting("against").known(),),
+        advanced=True,
+    )
     stage: str = Param(
         "",
         help="The step that made the model, which a failed parity check names",
@@ -99,6 +115,7 @@ def prove_model(job: JobContext, model: Model, params: ProveParams) -> Path:
     reference = None
     if params.against is not None:
         reference = measured_model(params.against, params.against_name, check=job.check)
+    names = [*params.between_names, *([""] * len(params.between))][: len(params.between)]
     card = prove(
         ProofRequest(
             candidate=measured_model(model.path, model.name, model.sha256, check=job.check),
@@ -108,6 +125,10 @@ def prove_model(job: JobContext, model: Model, params: ProveParams) -> Path:
             text_name=params.text.name if params.text is not None else "",
             windows=params.windows or None,
             tasks=tuple(params.tasks),
+            between=tuple(
+                measured_model(path, name, check=job.check)
+                for path, name in zip(params.between, names, strict=True)
+            ),
             stage=params.stage,
             seed=job.seed,
             threads=job.threads,

@@ -15,7 +15,7 @@ from workbench.errors import NotFoundError, UsageError
 from workbench.home import Home
 from workbench.jobs import exits
 from workbench.jobs.build import make_spec
-from workbench.jobs.proof_jobs import purpose_of_model
+from workbench.jobs.proof_jobs import on_the_way, purpose_of_model
 from workbench.jobs.spec import JobSpec, ModelInput
 from workbench.library.inspect import inspect
 from workbench.measure.card import ENDING, Card, Subject, encode, read_card
@@ -165,6 +165,8 @@ def _spec(
         raise UsageError("An adapter is measured by its training, or with prove-adapter.")
     if against is not None:
         values = {**values, "against": str(against.path), "against_name": against.name}
+        if model.id is not None and against.id is not None:
+            values |= on_the_way(session.library, model.id, against.id)
     if model.id is not None:
         source = session.library.to_spec_input(model.id)
         facts = session.library.facts(model.id)

@@ -114,8 +114,35 @@ def proof_of(
     values: dict[str, Any] = {"form": form, "again": again, **purpose._asdict()}
     if reference is not None:
         values |= _against(str(reference.path), reference.name)
+        values |= on_the_way(library, record.id, reference.id)
     facts = library.facts(record.id)
     return make_spec(proof, record, facts, values, input=library.to_spec_input(record.id))
+
+
+def on_the_way(library: Library, model_id: str, against_id: str) -> dict[str, list[str]]:
+    """The models between one and another that it was made from, as parameters of a proof: oldest first.
+
+    With them a proof can say which step broke something. There are none where the one was made from the other
+    at once or not at all, or where one of them is gone.
+    """
+    between: list[ModelRecord] = []
+    record, seen = library.get(model_id), {model_id}
+    while record.parent_id is not None and record.parent_id not in seen:
+        if record.parent_id == against_id:
+            return {
+                "between": [str(each.path) for each in between],
+                "between_names": [each.name for each in between],
+            }
+        seen.add(record.parent_id)
+        try:
+            record = library.get(record.parent_id)
+        except NotFoundError:
+            break
+        if record.format in _WHOLE:
+            if not record.path.exists():
+                break
+            between.insert(0, record)
+    return {"between": [], "between_names": []}
 
 
 def _against(path: str, name: str) -> dict[str, Any]:

@@ -18,6 +18,8 @@ class ProofRequest(Struct, frozen=True, kw_only=True):
         text_name: What the card calls it.
         windows: How many of it; None for what the form takes.
         tasks: Sets of questions beside those that ship with Tenfold.
+        between: The models that lie between both, oldest first: where parity fails, the step that broke it is
+            looked for among them.
         stage: The step that made the candidate, which a failed parity check names.
         retrained: Whether the candidate was trained on since, so that its predictions differ on purpose.
         merged: Whether adapters were merged into the reference.
@@ -32,6 +34,7 @@ class ProofRequest(Struct, frozen=True, kw_only=True):
     text_name: str = ""
     windows: int | None = None
     tasks: tuple[Path, ...] = ()
+    between: tuple[Measured, ...] = ()
     stage: str = ""
     seed: int = 0
     threads: int = 1

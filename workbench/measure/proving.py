@@ -19,7 +19,6 @@ from msgspec.structs import replace
 from workbench import __version__
 from workbench.assets import EVALUATION_ITEMS, EVALUATION_TEXT
 from workbench.engines.base import Engine
-from workbench.engines.load import open_engine
 from workbench.engines.request import LoadOptions
 from workbench.hardware import machine
 from workbench.measure.answers import remembering
@@ -42,15 +41,14 @@ from workbench.measure.identity import measure_identity
 from workbench.measure.kept import Kept
 from workbench.measure.limits import measured_limits
 from workbench.measure.measured import Measured, machine_name
-from workbench.measure.parity import Step, check_step
 from workbench.measure.parity_prompts import Prompt, read_prompts
+from workbench.measure.proof_parity import opened, parity_of
 from workbench.measure.proof_request import ProofRequest
 from workbench.measure.quality import measure_quality
 from workbench.measure.speed import Progress, SpeedPlan
 from workbench.measure.stages import Report, Stages
 from workbench.measure.tasks import TaskSet, answers, compared, read_task
 from workbench.measure.windows import WIDTH, windows_of_text
-from workbench.model import Model
 
 _T = TypeVar("_T")
 
@@ -84,10 +82,6 @@ DEPTHS: dict[Form, Depth] = {
     "full": Depth(windows=None, answers=32, tokens=64, examples=32, questions=None),
 }
 
-#: Longest sequence of a comparison, in tokens: a window, a question, or a prompt with its answer.
-_CONTEXT = 2048
-#: From this many bits a weight on a model counts as unquantized.
-_WHOLE_BITS = 15.0
 #: About how long each part takes beside the others, for the progress.
 _SHARES = {
     "speed": 12.0,
@@ -173,6 +167,7 @@ class _Proof:
         questions = {**both, "sets": [[each.sha256, len(each.questions)] for each in sets]}
         answered = {**both, "depth": msgspec.to_builtins(depth)}
         parity = {**both, "stage": asked.stage, "retrained": asked.retrained, "merged": asked.merged}
+        parity |= {"between": [each.subject.sha256 for each in asked.between]} if asked.between else {}
         pair = _Pair(asked.candidate, reference, asked.threads)
         with closing(pair):
             return replace(
@@ -213,28 +208,10 @@ class _Proof:
         return measure
 
     def _parity(self, pair: _Pair) -> Callable[[Progress], _Parity]:
-        bits = self._request.candidate.subject.bits_per_weight
-
         def measure(progress: Progress) -> _Parity:
-            reference, candidate = pair.engines
-            whole = bits >= _WHOLE_BITS
-            step = Step(
-                stage=self._request.stage,
-                same_type=whole,
-                bits=None if whole else bits,
-                retrained=self._request.retrained,
-                merged_into=self._merged_into(),
-            )
-            checks = check_step(reference, candidate, step, progress=progress)
-            return _Parity(checks=checks)
+            return _Parity(checks=parity_of(self._request, *pair.engines, progress=progress))
 
         return measure
-
-    def _merged_into(self) -> Model | None:
-        base = self._request.reference
-        if base is None or not self._request.merged:
-            return None
-        return Model(path=base.path, name=base.subject.name, sha256=base.subject.sha256, facts=base.facts)
 
     def _conditions(self) -> Conditions:
         asked, here = self._request, machine()
@@ -267,9 +244,7 @@ class _Pair:
     def engines(self) -> tuple[Engine, Engine]:
         """The reference and the candidate."""
         for model in self._models[len(self._loaded) :]:
-            context = min(model.facts.context_length or _CONTEXT, _CONTEXT)
-            options = model.options(parallel=4, context=context, threads=self._threads)
-            self._loaded.append(open_engine(options))
+            self._loaded.append(opened(model, self._threads))
         reference, candidate = self._loaded
         return reference, candidate
 

@@ -66,3 +66,34 @@ def test_a_model_without_a_parent_is_measured_alone_unless_another_is_named(
     named = proof_of(session.library, proof, model.id, against_id=other.id, again=True)
     assert named.params["against"] == str(other.path)
     assert named.params["again"] is True
+
+
+def test_a_proof_against_a_grandparent_knows_the_models_on_the_way(
+    session: Session, tiny_gguf: Path, tmp_path: Path
+) -> None:
+    library = session.library
+    line = [library.add(tiny_gguf).record]
+    for name in ("F16", "Q8_0", "Q4_0"):
+        path = tmp_path / f"{name}.gguf"
+        path.write_bytes(tiny_gguf.read_bytes())
+        line.append(
+            library.add_result(
+                job_id=name,
+                parent_id=line[-1].id,
+                path=path,
+                name=name,
+                facts=library.facts(line[0].id),
+                sha256=None,
+                source="job",
+            )
+        )
+    proof = session.catalogue.operation(OPERATION)
+    first, *between, last = line
+
+    values = proof_of(library, proof, last.id, against_id=first.id).params
+    assert values["between"] == [str(each.path) for each in between]
+    assert values["between_names"] == ["F16", "Q8_0"]
+    assert proof_of(library, proof, last.id).params["between"] == []
+    assert proof_of(library, proof, first.id, against_id=last.id).params["between"] == []
+    between[0].path.unlink()
+    assert proof_of(library, proof, last.id, against_id=first.id).params["between"] == []
