@@ -117,7 +117,7 @@ class TokenSet:
 
     @property
     def example_lengths(self) -> NDArray[np.int64]:
-        """Tokens of each example, shape (examples,): of a preference, those of its longer sequence."""
+        """Tokens of each example, shape (examples,). Of a preference those of its longer sequence count."""
         longest: NDArray[np.int64] = self.lengths.reshape(len(self), -1).max(axis=1)
         return longest
 
