@@ -8,13 +8,14 @@ STAMP := $(VENV)/.complete
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run screenshots bench lint clean
+.PHONY: help demo test run screenshots docs bench lint clean
 
 help:
 	@echo "make demo         quantize, measure and fine-tune the sample model, in the window"
 	@echo "make run          open the window"
 	@echo "make test         lint, types, import rules and all tests"
 	@echo "make screenshots  every page as a picture, into build/screenshots"
+	@echo "make docs         the documentation as pages, into build/docs"
 	@echo "make bench        print the speed figures"
 	@echo "make clean        remove the environment and everything that was built"
 
@@ -35,6 +36,9 @@ lint: $(STAMP)
 
 test: lint
 	$(BIN)/python -m pytest -n 2
+
+docs: $(STAMP)
+	$(BIN)/sphinx-build -W -q -b html docs build/docs
 
 bench: $(STAMP)
 	@for each in tests/bench/bench_*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done

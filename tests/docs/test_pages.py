@@ -13,9 +13,10 @@ from workbench.session import Session
 _PAGES = sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
 
 
-@pytest.mark.parametrize(
-    "page", [each for each in _PAGES if any(blocks_of(each))], ids=lambda page: page.stem
-)
+_WITH_BLOCKS = [page for page in _PAGES if any(blocks_of(page))]
+
+
+@pytest.mark.parametrize("page", _WITH_BLOCKS, ids=lambda page: page.stem)
 def test_blocks_run(page: Path, tiny_gguf: Path, home: Home, tmp_path: Path) -> None:
     with Session.open(home, supervise=False) as session:
         # What pages call MODEL.
@@ -29,9 +30,8 @@ def test_blocks_run(page: Path, tiny_gguf: Path, home: Home, tmp_path: Path) -> 
 
 def test_a_block_that_fails_is_noticed(home: Home, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(
-        'Text.\n\n```python title="a.py"\nx = 1\n```\n\n```sh\npython a.py && test -f b.py\n```\n'
-    )
+    written, run_it = '```python title="a.py"\nx = 1\n```', "```sh\npython a.py && test -f b.py\n```"
+    page.write_text(f"Text.\n\n{written}\n\n{run_it}\n")
     first, second = blocks_of(page)
 
     assert run(first, tmp_path, home.root) == ""
