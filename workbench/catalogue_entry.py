@@ -103,3 +103,32 @@ class PluginFailure(BaseModel):
     source: str
     reason: str
     traceback: str = ""
+
+
+class PluginRecord(BaseModel):
+    """One plugin with all that is known of it; one that is switched off was not imported.
+
+    Attributes:
+        name: As a job's spec names it: a module, or `file:NAME.py`.
+        title: What a person calls it.
+        kind: Ours, of Tenfold's Python environment, installed into the home, a linked folder, or a file.
+        package: The distribution that it belongs to; empty for a file.
+        place: The file or folder that it lies in; empty where that is Tenfold's environment.
+        requires: What its package requires and Tenfold's environment lacks.
+        operations: What it offers; of one that is switched off, what it offered when it was last on.
+        failure: Why it offers nothing.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    title: str
+    kind: Literal["ours", "environment", "installed", "linked", "file"]
+    package: str
+    version: str
+    source: str
+    place: str
+    enabled: bool
+    requires: tuple[str, ...] = ()
+    operations: tuple[OperationEntry, ...] = ()
+    failure: PluginFailure | None = None

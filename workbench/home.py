@@ -52,6 +52,16 @@ class Home:
         return self.root / "plugins"
 
     @property
+    def installed_plugins(self) -> Path:
+        """Plugins that were installed from a wheel, a folder or by name: one folder each."""
+        return self.plugins / "installed"
+
+    @property
+    def environments(self) -> Path:
+        """Environments of their own, for jobs whose requirements differ from Tenfold's."""
+        return self.root / "environments"
+
+    @property
     def proofs(self) -> Path:
         """The proof cards of models, one file each."""
         return self.root / "proofs"

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from workbench import secrets
+from workbench.environments import run as own_environment
 from workbench.home import Home
 from workbench.jobs.script import without_folder
 from workbench.jobs.spec import JobSpec
 from workbench.params import joined_paths
+from workbench.plugin_home.finding import site_of, with_site
 from workbench.settings import Preferences
 
 
@@ -19,8 +21,12 @@ def command(spec: JobSpec, folder: Path, *, resume: bool, threads: int | None) -
     """The command line of a job's worker.
 
     Places on this machine stand here and not in the script: the model's path, and parameters that are files.
+    A job with requirements of its own is started by way of the environment that holds them.
     """
-    words = [sys.executable, str(folder / "job.py"), "--job-dir", str(folder)]
+    words = [sys.executable]
+    if spec.requires:
+        words += own_environment.words(spec.requires)
+    words += [str(folder / "job.py"), "--job-dir", str(folder)]
     if spec.model is not None:
         words += ["--model", str(spec.model.path)]
     for name, value in spec.params.items():
@@ -49,6 +55,9 @@ def environment(
     variables = dict(inherited)
     variables |= {"TENFOLD_HOME": str(home.root), "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
     variables.pop("HF_TOKEN", None)
+    site = site_of(home, spec.plugin)
+    if site is not None:
+        variables["PYTHONPATH"] = with_site(site, variables.get("PYTHONPATH", ""))
     if gpu is not None:
         variables["CUDA_VISIBLE_DEVICES"] = str(gpu)
     if spec.needs == "network":

@@ -215,9 +215,9 @@ def test_operations_list_their_parameters(home: Home) -> None:
 
 
 def test_plugins_that_raise_hang_or_leave_are_one_failure_each(home: Home, monkeypatch: Any) -> None:
-    from workbench import catalogue
+    from workbench import catalogue, catalogue_probe
 
-    monkeypatch.setattr(catalogue, "LIMIT_S", 3.0)
+    monkeypatch.setattr(catalogue_probe, "LIMIT_S", 3.0)
     (home.plugins / "raises.py").write_text("raise RuntimeError('bad day')")
     (home.plugins / "hangs.py").write_text("import time\ntime.sleep(60)")
     (home.plugins / "leaves.py").write_text("import os\nos._exit(4)")

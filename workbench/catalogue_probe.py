@@ -1,0 +1,119 @@
+"""Looks at one plugin in a process of its own, which may take as long as it is given and no longer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from workbench.catalogue_entry import OperationEntry, PluginFailure
+from workbench.environments.environment import find
+from workbench.home import Home
+from workbench.jobs.processes import no_console
+from workbench.plugin_home.finding import FoundPlugin, with_site
+
+#: How long a plugin may take to import: ours take half a second on a slow machine.
+LIMIT_S = 10.0
+
+
+class LookedAt(BaseModel):
+    """What came of looking at one plugin: what it offers, or why it offers nothing."""
+
+    digest: str
+    operations: tuple[OperationEntry, ...] = ()
+    failure: PluginFailure | None = None
+
+
+class Probe:
+    """One plugin that is being imported in a process of its own."""
+
+    def __init__(self, plugin: FoundPlugin, home: Home) -> None:
+        self.plugin = plugin
+        self._until = time.monotonic() + LIMIT_S
+        self._folder = tempfile.TemporaryDirectory(prefix="tenfold-catalogue-", ignore_cleanup_errors=True)
+        self._out = Path(self._folder.name) / "answer.json"
+        with (Path(self._folder.name) / "said.txt").open("wb") as said:
+            self._process = subprocess.Popen(
+                [
+                    str(_interpreter(plugin, home)),
+                    "-P",
+                    "-m",
+                    "workbench.catalogue_process",
+                    plugin.name,
+                    str(home.plugins),
+                    str(self._out),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                env=_variables(plugin),
+                creationflags=no_console(),
+            )
+
+    def poll(self) -> LookedAt | None:
+        """What came of it; None while it is at work."""
+        if self._process.poll() is None:
+            if time.monotonic() < self._until:
+                return None
+            return self._failed(f"It did not finish its import within {LIMIT_S:.0f} seconds.")
+        try:
+            answer = json.loads(self._out.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return self._failed(f"It ended the process on import (exit code {self._process.returncode}).")
+        if "error" in answer:
+            return self._failed(str(answer["error"]), str(answer["traceback"]))
+        plugin = self.plugin
+        where = {"plugin": plugin.name, "source": plugin.source, "digest": plugin.digest}
+        try:
+            operations = tuple(
+                OperationEntry.model_validate({**each, **where}) for each in answer["operations"]
+            )
+        except ValidationError as error:
+            return self._failed("What it declares can't be read.", str(error))
+        self.stop()
+        return LookedAt(digest=plugin.digest, operations=operations)
+
+    def wait(self, seconds: float) -> None:
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._folder.cleanup()
+
+    def _failed(self, reason: str, trace: str = "") -> LookedAt:
+        self._process.kill()
+        self._process.wait()
+        said = (Path(self._folder.name) / "said.txt").read_text(encoding="utf-8", errors="replace")
+        self.stop()
+        failure = PluginFailure(
+            plugin=self.plugin.name,
+            source=self.plugin.source,
+            reason=reason,
+            traceback=trace or said[-4000:],
+        )
+        return LookedAt(digest=self.plugin.digest, failure=failure)
+
+
+def _interpreter(plugin: FoundPlugin, home: Home) -> Path:
+    """The environment's own where the plugin's package has one, since it may import what it requires."""
+    environment = find(home, plugin.requires) if plugin.requires else None
+    return environment.python if environment is not None else Path(sys.executable)
+
+
+def _variables(plugin: FoundPlugin) -> dict[str, str]:
+    variables = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONIOENCODING": "utf-8"}
+    if plugin.site is not None:
+        # Only in this process: no plugin's modules can take the place of another's.
+        variables["PYTHONPATH"] = with_site(plugin.site, variables.get("PYTHONPATH", ""))
+    return variables

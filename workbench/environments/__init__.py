@@ -1,0 +1,1 @@
+"""Environments of their own, for jobs whose requirements differ from what Tenfold itself has."""
