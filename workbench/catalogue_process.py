@@ -13,7 +13,7 @@ from pathlib import Path
 
 from workbench.errors import WorkbenchError
 from workbench.jobs.loading import import_plugin
-from workbench.plugin import Operation, operations_in
+from workbench.plugin.operation import Operation, operations_in
 
 
 def main(argv: list[str]) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from workbench.errors import NotFoundError, PluginError, WorkbenchError
-from workbench.plugin import Operation, operations_in
+from workbench.plugin.operation import Operation, operations_in
 
 #: How a spec names a plugin that is a single file.
 FILE_PREFIX = "file:"
