@@ -39,8 +39,8 @@ def mixed_precision(params: FinetuneParams) -> Any | None:
     return None
 
 
-def load_base(path: Path, params: FinetuneParams) -> Any:
-    """The model on its device.
+def load_base(path: Path, params: FinetuneParams, place: str | None = None) -> Any:
+    """The model on its device, or on another one where that is named.
 
     What is trained is kept in float32; what an adapter leaves as it is, in the type of the arithmetic.
 
@@ -50,7 +50,6 @@ def load_base(path: Path, params: FinetuneParams) -> Any:
         OutOfMemoryError: It does not fit.
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
     options: dict[str, Any] = {}
     lower = mixed_precision(params)
@@ -58,9 +57,34 @@ def load_base(path: Path, params: FinetuneParams) -> Any:
     if params.method == "qlora":
         options["quantization_config"] = _four_bits(lower or torch.float32)
         options["device_map"] = {"": device()}
+    found = load_causal(
+        path,
+        dtype,
+        remedy="Train with method=qlora, which holds it in 4 bits, or a smaller model.",
+        **options,
+    )
+    return found if params.method == "qlora" else found.to(place or device())
+
+
+def load_causal(path: Path, dtype: Any, *, remedy: str = "Take a smaller model.", **options: Any) -> Any:
+    """A model as transformers reads it, without code of its own.
+
+    Args:
+        dtype: A torch type; `auto` for the stored one.
+        remedy: What can be done where it does not fit.
+        options: More of what `from_pretrained` takes.
+
+    Raises:
+        ModelFileError: transformers can't load it.
+        UnsafeModelError: It needs code of its own.
+        OutOfMemoryError: It does not fit.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
     with no_remote_code(path):
         try:
-            found = AutoModelForCausalLM.from_pretrained(
+            return AutoModelForCausalLM.from_pretrained(
                 path,
                 dtype=dtype,
                 local_files_only=True,
@@ -68,11 +92,9 @@ def load_base(path: Path, params: FinetuneParams) -> Any:
                 use_safetensors=True,
                 **options,
             )
-            return found if params.method == "qlora" else found.to(device())
         except torch.OutOfMemoryError as error:
             raise OutOfMemoryError(
-                f"The model itself does not fit into the memory of the {device()} device.",
-                remedy="Train with method=qlora, which holds it in 4 bits, or a smaller model.",
+                f"The model itself does not fit into the memory of the {device()} device.", remedy=remedy
             ) from error
         except (ValueError, KeyError) as error:
             if "trust_remote_code" in str(error):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from plugins._model_files import copy_texts
 from plugins._torch_loading import CHANGES_BASE, mixed_precision
 from plugins._torch_scoring import Scorer, arithmetic, evaluating, is_out_of_memory
+from plugins._torch_sharding import alike, clip_norm, is_sharded, placed_like, whole
 from plugins._tuning_backend import Measured, Piece, preference_loss
 from plugins._tuning_params import FinetuneParams
 from workbench.plugin import IGNORED, Arrays
@@ -29,10 +29,19 @@ class TorchBackend:
         source: The folder that it was loaded from.
         end_tokens: What ends an answer.
         kept: A folder for what an initialisation that changes the base has to remember.
+        writes: Whether this worker writes what is kept and published; of several one does, and the others
+            take part in gathering it.
     """
 
     def __init__(
-        self, model: Any, params: FinetuneParams, source: Path, end_tokens: Sequence[int], kept: Path
+        self,
+        model: Any,
+        params: FinetuneParams,
+        source: Path,
+        end_tokens: Sequence[int],
+        kept: Path,
+        *,
+        writes: bool = True,
     ) -> None:
         import torch
 
@@ -41,6 +50,7 @@ class TorchBackend:
         self._params = params
         self._source = source
         self._ends = list(end_tokens)
+        self._writes = writes
         self._device = next(model.parameters()).device
         self._lower = mixed_precision(params)
         self._weights = [each for each in model.parameters() if each.requires_grad]
@@ -51,8 +61,14 @@ class TorchBackend:
             self._initial = kept / _INITIAL
             for config in model.peft_config.values():
                 config.init_lora_weights = True
-            model.save_pretrained(self._initial, save_embedding_layers=False)
+            if writes:
+                model.save_pretrained(self._initial, save_embedding_layers=False)
         model.train()
+
+    @property
+    def weights(self) -> list[Any]:
+        """What is trained."""
+        return self._weights
 
     @property
     def trained(self) -> int:
@@ -75,7 +91,7 @@ class TorchBackend:
         return float(loss.detach())
 
     def norm(self, clip: float) -> float:
-        return float(self._torch.nn.utils.clip_grad_norm_(self._weights, clip or math.inf))
+        return clip_norm(self._weights, clip)
 
     def update(self, rate: float) -> None:
         for group in self._optimizer.param_groups:
@@ -103,14 +119,13 @@ class TorchBackend:
     def save(self, folder: Path, *, optimizer: bool) -> None:
         from safetensors.torch import save_file
 
-        weights = {
-            name: each.detach().cpu().contiguous()
-            for name, each in self._model.named_parameters()
-            if each.requires_grad
-        }
+        weights = {name: whole(each) for name, each in self._model.named_parameters() if each.requires_grad}
+        remembered = _flat(self._optimizer) if optimizer else {}
+        if not self._writes:
+            return
         save_file(weights, folder / _WEIGHTS)
         if optimizer:
-            save_file(_flat(self._optimizer), folder / _OPTIMIZER)
+            save_file(remembered, folder / _OPTIMIZER)
 
     def load(self, folder: Path, *, optimizer: bool) -> None:
         from safetensors.torch import load_file
@@ -118,25 +133,55 @@ class TorchBackend:
         own = dict(self._model.named_parameters())
         with self._torch.no_grad():
             for name, tensor in load_file(folder / _WEIGHTS).items():
-                own[name].copy_(tensor)
+                own[name].copy_(placed_like(tensor, own[name]))
         if optimizer:
             _restore(self._optimizer, load_file(folder / _OPTIMIZER))
 
     def publish(self, target: Path) -> None:
         if self._params.method == "full":
-            self._model.config.use_cache = True
-            kept = getattr(self._torch, str(_stored_type(self._source)), self._torch.float32)
-            self._model.to(kept).save_pretrained(target, safe_serialization=True)
-            copy_texts(self._source, target)
+            self._publish_model(target)
             return
         initial = str(self._initial) if self._initial is not None else None
+        state = self._gathered()
+        if not self._writes:
+            return
         # Left to itself, PEFT would look for the base on the hub, to see whether its vocabulary grew.
         self._model.save_pretrained(
-            target, save_embedding_layers=False, path_initial_model_for_weight_conversion=initial
+            target,
+            save_embedding_layers=False,
+            path_initial_model_for_weight_conversion=initial,
+            state_dict=state,
         )
         # The card that PEFT writes says nothing that the configuration does not.
         (target / "README.md").unlink(missing_ok=True)
         _order(target / "adapter_config.json")
+
+    def _publish_model(self, target: Path) -> None:
+        kept = getattr(self._torch, str(_stored_type(self._source)), self._torch.float32)
+        state = self._gathered()
+        if not self._writes:
+            return
+        self._model.config.use_cache = True
+        if state is None:
+            self._model.to(kept).save_pretrained(target, safe_serialization=True)
+        else:
+            self._model.config.dtype = kept
+            typed = {name: each.to(kept) for name, each in state.items()}
+            self._model.save_pretrained(target, safe_serialization=True, state_dict=typed)
+        copy_texts(self._source, target)
+
+    def _gathered(self) -> dict[str, Any] | None:
+        """All weights whole, where they are sharded; None where they are whole in the model."""
+        if not any(is_sharded(each) for each in self._model.parameters()):
+            return None
+        # An adapter is published without its base, which is the larger part.
+        wanted = {name for name, each in self._model.named_parameters() if each.requires_grad}
+        everything = self._params.method == "full"
+        return {
+            name: whole(each)
+            for name, each in self._model.state_dict().items()
+            if everything or name in wanted
+        }
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         return is_out_of_memory(error)
@@ -237,14 +282,15 @@ def greedy(
 def _optimizer(weights: list[Any], params: FinetuneParams, device: str) -> Any:
     import torch
 
+    groups = [{"params": each} for each in alike(weights)]
     match params.optimizer:
         case "adafactor":
-            return torch.optim.Adafactor(weights, lr=params.learning_rate, weight_decay=params.weight_decay)
+            return torch.optim.Adafactor(groups, lr=params.learning_rate, weight_decay=params.weight_decay)
         case "sgd":
-            return torch.optim.SGD(weights, lr=params.learning_rate, weight_decay=params.weight_decay)
+            return torch.optim.SGD(groups, lr=params.learning_rate, weight_decay=params.weight_decay)
         case "adamw":
             return torch.optim.AdamW(
-                weights, lr=params.learning_rate, weight_decay=params.weight_decay, fused=device != "mps"
+                groups, lr=params.learning_rate, weight_decay=params.weight_decay, fused=device != "mps"
             )
 
 
@@ -272,7 +318,7 @@ def _flat(optimizer: Any) -> dict[str, Any]:
     """An optimizer's tensors as one level of names: `0.exp_avg` and so on."""
     state = optimizer.state_dict()["state"]
     return {
-        f"{number}.{name}": value.detach().cpu().contiguous()
+        f"{number}.{name}": whole(value)
         for number, each in state.items()
         for name, value in each.items()
         if hasattr(value, "detach")
@@ -280,10 +326,11 @@ def _flat(optimizer: Any) -> dict[str, Any]:
 
 
 def _restore(optimizer: Any, tensors: dict[str, Any]) -> None:
+    weights = [each for group in optimizer.param_groups for each in group["params"]]
     state: dict[int, dict[str, Any]] = {}
     for key, value in tensors.items():
         number, _, name = key.partition(".")
-        state.setdefault(int(number), {})[name] = value
-    whole = optimizer.state_dict()
-    whole["state"] = state
-    optimizer.load_state_dict(whole)
+        state.setdefault(int(number), {})[name] = placed_like(value, weights[int(number)])
+    known = optimizer.state_dict()
+    known["state"] = state
+    optimizer.load_state_dict(known)

@@ -86,10 +86,20 @@ class Progress:
 
 
 class Tuning:
-    """One run."""
+    """One run.
+
+    Args:
+        kept: Its checkpoints; the job's own where none are given.
+    """
 
     def __init__(
-        self, job: JobContext, backend: Backend, sides: Sides, settings: Settings, samples: Samples
+        self,
+        job: JobContext,
+        backend: Backend,
+        sides: Sides,
+        settings: Settings,
+        samples: Samples,
+        kept: Checkpoints | None = None,
     ) -> None:
         self._job = job
         self._backend = backend
@@ -97,7 +107,7 @@ class Tuning:
         self._held_out = sides.held_out
         self._settings = settings
         self._samples = samples
-        self._kept = Checkpoints(job)
+        self._kept = kept or Checkpoints(job)
         self._reference: dict[int, NDArray[np.float64]] = {}
         self.at = Progress()
 

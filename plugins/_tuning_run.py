@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from plugins._tuning_backend import Backend
+from plugins._tuning_checkpoint import Checkpoints
 from plugins._tuning_loop import Progress, Settings, Tuning
 from plugins._tuning_params import FinetuneParams
 from plugins._tuning_samples import Samples
@@ -66,7 +67,28 @@ def tune(
         prove: Compares the published result with its base.
         check: Called before the first step; raises where the model can't be trained as it was asked for.
     """
-    sides = _sides(job, model, params)
+    tuned = learn(job, model, params, make, name=name, check=check)
+    return proven(tuned, params, prove)
+
+
+def learn(
+    job: JobContext,
+    model: Model,
+    params: FinetuneParams,
+    make: MakeBackend,
+    *,
+    name: str,
+    check: Callable[[Backend, Sides, Settings], None] = lambda _backend, _sides, _settings: None,
+    kept: Checkpoints | None = None,
+    leads: bool = True,
+) -> Tuned:
+    """Fine-tune and publish; see `tune`.
+
+    Args:
+        kept: The checkpoints, where several workers share them.
+        leads: Whether this worker writes what is published; of several one does.
+    """
+    sides = read_sides(job, model, params)
     texts = PromptTexts(model.path)
     settings = _settings(job, params, sides)
     job.log(f"{settings.steps} updates.")
@@ -74,24 +96,31 @@ def tune(
     job.log(f"{backend.trained} of {backend.parameters} weights are trained.")
     check(backend, sides, settings)
     samples = Samples(job, texts, params.sample_prompts, (sides.held_out, sides.train))
-    progress = Tuning(job, backend, sides, settings, samples).run()
+    progress = Tuning(job, backend, sides, settings, samples, kept).run()
     result = job.out / job.output_name
     backend.publish(result)
     peak = backend.peak_bytes() or peak_resident_bytes()
     figures = _figures(progress, params, name, peak, backend.trained)
-    (result / TUNING).write_text(json.dumps(figures, indent=2), encoding="utf-8")
+    if leads:
+        (result / TUNING).write_text(json.dumps(figures, indent=2), encoding="utf-8")
     if "held_out_before" in figures:
         job.log(
             f"Held-out loss: {figures['held_out_before']:.4f} before, {figures['held_out_best']:.4f} after."
         )
-    del backend
+    return Tuned(result, model, sides, texts, progress)
+
+
+def proven(tuned: Tuned, params: FinetuneParams, prove: Callable[[Tuned], dict[str, Any]]) -> Path:
+    """The published result, with its proof beside it where that is asked for."""
     if params.proof:
-        proof = prove(Tuned(result, model, sides, texts, progress))
-        (result / PROOF).write_text(json.dumps(proof, indent=2, ensure_ascii=False), encoding="utf-8")
-    return result
+        proof = prove(tuned)
+        written = json.dumps(proof, indent=2, ensure_ascii=False)
+        (tuned.result / PROOF).write_text(written, encoding="utf-8")
+    return tuned.result
 
 
-def _sides(job: JobContext, model: Model, params: FinetuneParams) -> Sides:
+def read_sides(job: JobContext, model: Model, params: FinetuneParams) -> Sides:
+    """What is learned and what is held out, tokenized once and kept for all who ask again."""
     layout = None if params.layout == "auto" else data_layout(params.layout, params.fields)
     recipe = Recipe(
         files=_absolute(params.data), tokenizer=str(model.path), layout=layout, trained=params.trained

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from plugins._tuning_params import FinetuneParams
-from workbench.plugin import JobContext, MissingExtraError, Model, operation
+from workbench.plugin import Choice, JobContext, MissingExtraError, Model, Param, operation, setting
 
 
 class FinetuneTorchParams(FinetuneParams):
-    """What PyTorch offers is what every backend offers."""
+    """Beside what every backend offers: several workers, which compute the same updates together."""
+
+    workers: int = Param(
+        1,
+        ge=1,
+        le=1024,
+        help="Processes that train together through Ray: of this computer, or of the cluster it runs in",
+        advanced=True,
+    )
+    sharding: Literal["ddp", "fsdp"] = Param(
+        "ddp",
+        help="What each worker holds",
+        choices=(
+            Choice(value="ddp", title="All of the model", help="Workers share the batches alone."),
+            Choice(value="fsdp", title="A part of its blocks", help="For models too large; 2304.11277."),
+        ),
+        advanced=True,
+        shown_when=(setting("workers").at_least(2),),
+    )
 
 
 @operation(
@@ -34,6 +52,10 @@ def finetune_torch(job: JobContext, model: Model, params: FinetuneTorchParams) -
     A run that was killed, paused or cut off goes on from its newest checkpoint with the same batches, rates
     and random numbers: on a CPU its weights are bit-identical to those of a run in one piece.
 
+    With several workers each computes some rows of every batch, and the gradients are summed: the losses are
+    those of one worker up to rounding (dropout apart, which each worker draws for itself). When a worker
+    dies, all go on from the newest checkpoint. Folder, data and model must lie where every worker sees them.
+
     The proof compares the result with its base: the loss and the answers on held-out examples with a paired
     test, and what was forgotten, on text that it was not trained on.
     """
@@ -46,7 +68,7 @@ def finetune_torch(job: JobContext, model: Model, params: FinetuneTorchParams) -
     from plugins._torch_loading import load_base, prepare
     from plugins._torch_tuning import TorchBackend
     from plugins._tuning_packing import check_packing
-    from plugins._tuning_run import Tuned, conditions, tune
+    from plugins._tuning_run import Tuned, conditions, learn, proven
 
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
@@ -62,12 +84,10 @@ def finetune_torch(job: JobContext, model: Model, params: FinetuneTorchParams) -
 
         return prove(job, tuned, TorchPair(tuned, params, job.check), conditions(job, tuned, versions))
 
-    return tune(
-        job,
-        model,
-        params,
-        make,
-        name="torch",
-        check=check_packing,
-        prove=proof,
-    )
+    if params.workers > 1:
+        from plugins._distributed_ray import learn_together
+
+        tuned = learn_together(job, model, params, params.workers, params.sharding)
+    else:
+        tuned = learn(job, model, params, make, name="torch", check=check_packing)
+    return proven(tuned, params, proof)
