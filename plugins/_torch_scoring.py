@@ -51,6 +51,21 @@ class Scorer:
             return token_losses(hidden, weight.to(hidden.dtype), targets[kept]), rows
         return torch.nn.functional.cross_entropy(hidden.float(), targets[kept], reduction="none"), rows
 
+    def learned(self, arrays: Arrays) -> tuple[Any, Any]:
+        """What `head` makes logits of at each learned token, shape (learned tokens, …), and those tokens."""
+        targets = self._torch.from_numpy(arrays.targets).to(self._device)
+        kept = targets != IGNORED
+        return self._hidden(arrays)[kept], targets[kept]
+
+    def head(self, hidden: Any) -> Any:
+        """The logits of what stands before the output layer; the same where that can't be had apart."""
+        return hidden if self._head is None else self._head(hidden)
+
+    @property
+    def vocabulary(self) -> int:
+        """The width of the logits, padding of the output layer included."""
+        return int(self._model.get_output_embeddings().weight.shape[0])
+
     def log_probabilities(self, arrays: Arrays) -> Any:
         """The log-probability of what each row has to predict, shape (rows,)."""
         losses, rows = self.token_losses(arrays)
