@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from plugins._prompt_rows import PromptRow, read_prompts
 from workbench.plugin import (
@@ -23,6 +24,8 @@ from workbench.plugin import (
     Sampling,
     WorkbenchError,
     open_engine,
+    spread,
+    threads_of_worker,
 )
 from workbench.plugin import operation as declare
 
@@ -39,6 +42,13 @@ class BatchGenerateParams(Params):
     width: int = Param(16, ge=1, le=256, unit="prompts", help="How many are computed at once")
     context: int = Param(2048, ge=64, le=1_000_000, unit="tokens", help="Longest prompt and answer together")
     engine: Literal["auto", "llama.cpp", "mlx", "torch"] = Param("auto", help="What computes the answers")
+    workers: int = Param(
+        1,
+        ge=1,
+        le=1024,
+        help="Processes that share the prompts, through Ray: of this computer, or of the cluster it runs in",
+        advanced=True,
+    )
 
 
 @declare(
@@ -60,6 +70,9 @@ def batch_generate(job: JobContext, model: Model, params: BatchGenerateParams) -
     An answer is kept as soon as it is done; going on after a pause or a kill answers only what is missing.
     Each row has a seed of its own, made from the job's and its line, so that it does not depend on its
     neighbours; the arithmetic of a batch may still differ from that of a single prompt in the last digit.
+
+    With several workers each loads the model and answers a share of the prompts. The model must lie where
+    every worker sees it.
     """
     rows = list(read_prompts(params.prompts, field_name=params.field, system=params.system))
     if not rows:
@@ -70,29 +83,97 @@ def batch_generate(job: JobContext, model: Model, params: BatchGenerateParams) -
     job.log(f"{len(rows)} rows, {len(done)} of them answered before")
     missing = [row for row in rows if row.line not in done]
     if missing:
-        engine = open_engine(
-            LoadOptions(
-                path=str(model.path),
-                format=model.facts.format,
-                engine=None if params.engine == "auto" else params.engine,
-                context=params.context,
-                parallel=min(params.width, len(missing)),
-                threads=job.threads,
-            )
-        )
-        try:
-            with kept.open("a", encoding="utf-8", newline="\n") as file:
-                for result in _answers(job, engine, missing, params, len(rows)):
-                    done[result["line"]] = result
-                    file.write(json.dumps(result, ensure_ascii=False) + "\n")
-                    file.flush()
-        finally:
-            engine.close()
+        answered = _spread if params.workers > 1 else _alone
+        with kept.open("a", encoding="utf-8", newline="\n") as file:
+            for result in answered(job, model, missing, params, len(rows)):
+                done[result["line"]] = result
+                file.write(json.dumps(result, ensure_ascii=False) + "\n")
+                file.flush()
     return _write(job.out / f"{job.output_name}.jsonl", [done[row.line] for row in rows])
 
 
+def _alone(
+    job: JobContext, model: Model, rows: list[PromptRow], params: BatchGenerateParams, total: int
+) -> Iterator[dict[str, Any]]:
+    """The answers, computed in this process."""
+    engine = open_engine(_options(model, params, min(params.width, len(rows)), job.threads))
+    try:
+        yield from _answers(job, engine, rows, params, total)
+    finally:
+        engine.close()
+
+
+def _spread(
+    job: JobContext, model: Model, rows: list[PromptRow], params: BatchGenerateParams, total: int
+) -> Iterator[dict[str, Any]]:
+    """The answers, computed by several workers."""
+    width = min(params.width, -(-len(rows) // params.workers))
+    options = _options(model, params, width, threads_of_worker(job.threads, params.workers))
+    answered = total - len(rows)
+    job.progress(answered, total, unit="prompts")
+    work = partial(_share_of_answers, options, params, job.seed)
+    for _number, result in spread(work, rows, workers=params.workers, check=job.check):
+        answered += 1
+        job.throughput(result.get("completion_tokens", 0), unit="tokens")
+        yield result
+        job.progress(answered, total, unit="prompts")
+
+
+def _share_of_answers(
+    options: LoadOptions, params: BatchGenerateParams, seed: int, share: Sequence[tuple[int, PromptRow]]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """What one worker does."""
+    numbers = {row.line: number for number, row in share}
+    engine = open_engine(options)
+    try:
+        for result in _answers(_Worker(seed), engine, [row for _number, row in share], params, len(share)):
+            yield numbers[result["line"]], result
+    finally:
+        engine.close()
+
+
+def _options(model: Model, params: BatchGenerateParams, parallel: int, threads: int) -> LoadOptions:
+    return LoadOptions(
+        path=str(model.path),
+        format=model.facts.format,
+        engine=None if params.engine == "auto" else params.engine,
+        context=params.context,
+        parallel=parallel,
+        threads=threads,
+    )
+
+
+class _Reports(Protocol):
+    """As much of a job as answering needs."""
+
+    @property
+    def seed(self) -> int: ...
+
+    def progress(self, done: float, total: float, *, unit: str = "") -> None: ...
+
+    def throughput(self, amount: float, *, unit: str) -> None: ...
+
+    def log(self, text: str) -> None: ...
+
+
+class _Worker:
+    """A job that nobody listens to: what a worker makes is counted where it arrives."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def progress(self, done: float, total: float, *, unit: str = "") -> None:
+        pass
+
+    def throughput(self, amount: float, *, unit: str) -> None:
+        pass
+
+    def log(self, text: str) -> None:
+        pass
+
+
 def _answers(
-    job: JobContext, engine: Engine, rows: list[PromptRow], params: BatchGenerateParams, total: int
+    job: _Reports, engine: Engine, rows: list[PromptRow], params: BatchGenerateParams, total: int
 ) -> Iterator[dict[str, Any]]:
     waiting = iter(rows)
     open_rows: dict[str, PromptRow] = {}
@@ -130,7 +211,7 @@ def _answers(
     job.log(f"{tokens} tokens in {seconds:.1f} s: {tokens / seconds:.1f} tokens/s")
 
 
-def _add(job: JobContext, engine: Engine, row: PromptRow, params: BatchGenerateParams) -> str:
+def _add(job: _Reports, engine: Engine, row: PromptRow, params: BatchGenerateParams) -> str:
     """Put a row into the queue; returns why not, where it can't be."""
     sampling = Sampling(
         temperature=params.temperature,

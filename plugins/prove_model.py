@@ -91,6 +91,15 @@ class ProveParams(Params):
     )
     speed: bool = Param(True, title="Speed and memory", help="Measure these too", advanced=True)
     again: bool = Param(False, help="Measure anew what was measured before", advanced=True)
+    workers: int = Param(
+        1,
+        ge=1,
+        le=1024,
+        help="Processes that share the windows of the text, through Ray: of this computer, or of the cluster"
+        " it runs in",
+        shown_when=(setting("against").known(),),
+        advanced=True,
+    )
 
 
 @operation(
@@ -136,6 +145,7 @@ def prove_model(job: JobContext, model: Model, params: ProveParams) -> Path:
             merged=params.merged,
             speed=params.speed,
             again=params.again,
+            workers=params.workers,
         ),
         cache=job.cache,
         report=job,

@@ -50,6 +50,13 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         help="questions of your own; repeatable",
     )
     parser.add_argument("--no-speed", action="store_true", help="leave speed and memory out")
+    parser.add_argument(
+        "--workers",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="processes of Ray that share the text's windows",
+    )
     parser.add_argument("--again", action="store_true", help="measure anew what was measured before")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the card there too, as JSON")
@@ -74,6 +81,7 @@ def _prove(home: Home, arguments: argparse.Namespace) -> Answer:
             "tasks": [str(each.resolve()) for each in arguments.task],
             "speed": not arguments.no_speed,
             "again": arguments.again,
+            "workers": arguments.workers,
         }
         if model.id is not None:
             values |= purpose_of_model(session, model.id)._asdict()

@@ -122,6 +122,14 @@ class Divergence:
         self._same.append(same)
         return sums
 
+    def include(self, other: Divergence) -> None:
+        """Take in the positions of another, behind those that are here.
+
+        The figures are, to the last digit, those of one that was given all positions in this order.
+        """
+        self._divergences += other._divergences
+        self._same += other._same
+
     def distance(self) -> Distance:
         """The figures over all positions so far.
 

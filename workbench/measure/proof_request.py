@@ -25,6 +25,8 @@ class ProofRequest(Struct, frozen=True, kw_only=True):
         merged: Whether adapters were merged into the reference.
         speed: Whether speed and memory are measured too, which take most of the time of a small model.
         again: Measure anew what was measured before.
+        workers: Processes of a Ray cluster among which the windows of the text are spread; 1 for none. The
+            figures are the same.
     """
 
     candidate: Measured
@@ -42,3 +44,4 @@ class ProofRequest(Struct, frozen=True, kw_only=True):
     merged: bool = False
     speed: bool = True
     again: bool = False
+    workers: int = 1

@@ -45,6 +45,7 @@ from workbench.measure.parity_prompts import Prompt, read_prompts
 from workbench.measure.proof_parity import opened, parity_of
 from workbench.measure.proof_request import ProofRequest
 from workbench.measure.quality import measure_quality
+from workbench.measure.quality_shards import spread_quality
 from workbench.measure.speed import Progress, SpeedPlan
 from workbench.measure.stages import Report, Stages
 from workbench.measure.tasks import TaskSet, answers, compared, read_task
@@ -201,6 +202,10 @@ class _Proof:
         def measure(progress: Progress) -> Quality:
             reference, candidate = pair.engines
             windows = windows_of_text(reference.tokenizer, self._text, WIDTH, most)
+            if self._request.workers > 1:
+                return spread_quality(
+                    pair.models, windows, self._request.workers, self._request.threads, progress
+                )
             return measure_quality(
                 reference, candidate, windows, threads=self._request.threads, progress=progress
             )
@@ -236,14 +241,14 @@ class _Pair:
     """Both models, loaded when the first part asks for them."""
 
     def __init__(self, candidate: Measured, reference: Measured, threads: int) -> None:
-        self._models = (reference, candidate)
+        self.models = (reference, candidate)
         self._threads = threads
         self._loaded: list[Engine] = []
 
     @property
     def engines(self) -> tuple[Engine, Engine]:
         """The reference and the candidate."""
-        for model in self._models[len(self._loaded) :]:
+        for model in self.models[len(self._loaded) :]:
             self._loaded.append(opened(model, self._threads))
         reference, candidate = self._loaded
         return reference, candidate

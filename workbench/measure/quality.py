@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.engines.base import Engine
 from workbench.errors import WorkbenchError
@@ -49,6 +51,20 @@ def measure_quality(
             window, or other tokens than the other.
     """
     total, width = windows.shape
+    compare = window_comparison(reference, candidate, windows, threads=threads)
+    sums = QualitySums(width)
+    progress(0, total)
+    for done, window in enumerate(windows, start=1):
+        sums.add(compare(window))
+        progress(done, total)
+    return sums.quality()
+
+
+def window_comparison(
+    reference: Engine, candidate: Engine, windows: Windows, *, threads: int = 1
+) -> Callable[[NDArray[np.int32]], WindowSums]:
+    """What compares two models on one window, of some; see `measure_quality`."""
+    width = windows.shape[1]
     for engine in (reference, candidate):
         _check(engine, width)
     common = check_same_vocabulary(reference.tokenizer, candidate.tokenizer)
@@ -58,9 +74,8 @@ def measure_quality(
             remedy="Compare models that come from the same base.",
         )
     first = first_scored(width)
-    divergence, losses = Divergence(threads), _Losses()
-    progress(0, total)
-    for done, window in enumerate(windows, start=1):
+
+    def compare(window: NDArray[np.int32]) -> WindowSums:
         # Whole windows are computed, as the tool does it, though nothing follows the last token: for 511
         # tokens llama.cpp takes another path than for 512, whose rounding moves logits of a quantized file.
         tokens = window.tolist()
@@ -70,14 +85,53 @@ def measure_quality(
                 common, reference.logits(tokens, first), candidate.logits(tokens, first)
             )
         )
+        divergence = Divergence(threads)
         sums = divergence.add(expected, found)
         targets = window[first + 1 :, None]
-        losses.add(
+        losses = (
             sums.reference - np.take_along_axis(expected, targets, -1)[:, 0],
             sums.candidate - np.take_along_axis(found, targets, -1)[:, 0],
         )
-        progress(done, total)
-    return _quality(divergence, losses, total, width)
+        return WindowSums(divergence, *losses)
+
+    return compare
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSums:
+    """What comparing two models on one window adds: it may be computed anywhere, and is merged in order.
+
+    Attributes:
+        divergence: Of the scored positions.
+        reference, candidate: Both models' losses there, in nats.
+    """
+
+    divergence: Divergence
+    reference: Floats
+    candidate: Floats
+
+
+class QualitySums:
+    """The sums over windows, taken in one after the other.
+
+    Args:
+        width: Tokens of a window.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._windows = 0
+        self._divergence, self._losses = Divergence(), _Losses()
+
+    def add(self, window: WindowSums) -> None:
+        """Take in the next window."""
+        self._windows += 1
+        self._divergence.include(window.divergence)
+        self._losses.add(window.reference, window.candidate)
+
+    def quality(self) -> Quality:
+        """The figures over all windows so far."""
+        return _quality(self._divergence, self._losses, self._windows, self._width)
 
 
 def _check(engine: Engine, width: int) -> None:
