@@ -19,9 +19,12 @@ from workbench.cli import (
     jobs,
     models,
     operations,
+    place,
+    plugin,
     prove,
     run,
     serve,
+    sweep,
     window,
 )
 from workbench.cli.answer import Answer
@@ -92,7 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for part in (models, run, prove, jobs, operations, chat, generate, serve, data, bench, doctor, window):
+    first = (models, run, sweep, prove, jobs, operations, plugin)
+    for part in (*first, place, chat, generate, serve, data, bench, doctor, window):
         part.add_to(commands, common)
     return parser
 

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import io
 import stat
+import struct
 import sys
 import zipfile
 import zlib
@@ -30,6 +31,8 @@ _RESERVED = frozenset({"workbench", "ui", "plugins", *sys.stdlib_module_names})
 _WINDOWS_NAMES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 )
+#: What `zipfile` raises for bytes that are no such archive.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
 _UNSIGNED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
@@ -178,7 +181,7 @@ def _opened(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except OSError as error:
         raise PluginError(f"{path.name} can't be read: {error.strerror or error}.") from error
-    except zipfile.BadZipFile as error:
+    except _DAMAGED as error:
         raise PluginError(f"{path.name} is damaged, or no wheel: {error}.") from error
 
 
@@ -231,5 +234,5 @@ def _pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]
         with archive.open(entry) as file:
             while piece := file.read(_PIECE):
                 yield piece
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+    except (*_DAMAGED, OSError) as error:
         raise PluginError(f"“{entry.filename[:200]}” in it is damaged: {error}.") from error
