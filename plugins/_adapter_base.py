@@ -92,10 +92,16 @@ def open_base(model: Model) -> Base:
             remedy="Merge into the model in full precision that it was made from, then quantize the result.",
         )
     shards = [TensorFile(model.path / name) for name in model.facts.files if name.endswith(".safetensors")]
-    return Base(model.path, shards, config, _skeleton(model.path))
+    return Base(model.path, shards, config, skeleton(model.path))
 
 
-def _skeleton(path: Path) -> Any:
+def skeleton(path: Path) -> Any:
+    """The modules of a model folder without weights, as transformers builds them.
+
+    Raises:
+        UnsafeModelError: It needs Python code of its own.
+        ModelFileError: transformers does not know what it is.
+    """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 

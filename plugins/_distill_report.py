@@ -58,15 +58,14 @@ def compare(job: JobContext, tuned: Tuned, teacher: Path | None, params: Finetun
         if guide is not None:
             held_out["teacher"], distance[name] = theirs / tokens, kld / tokens
             job.metric("KL from teacher", distance[name], step=number * tuned.progress.step, unit="nats")
-    job.log(f"Held-out loss: {held_out['before']:.4f} before, {held_out['after']:.4f} after.")
+    job.log(f"Loss of a held-out token: {held_out['before']:.4f} before, {held_out['after']:.4f} after.")
     if distance:
         job.log(
             f"KL divergence from the teacher on held-out text: {distance['before']:.4f} before, "
             f"{distance['after']:.4f} after."
         )
-    return {"schema": 1, "tokens": tokens, "held_out": held_out} | (
-        {"distance": distance} if distance else {}
-    )
+    more = {"distance": distance} if distance else {}
+    return {"tokens": tokens, "held_out": held_out, **more}
 
 
 def _measured(student: Any, guide: Any, arrays: Arrays, params: FinetuneParams) -> tuple[float, float, float]:

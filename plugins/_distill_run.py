@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def distill(
     from plugins._merged_result import write_merged
     from plugins._torch_distilling import DistillBackend, Teacher
     from plugins._torch_loading import load_base, prepare
-    from plugins._tuning_run import Tuned, conditions, tune
+    from plugins._tuning_run import TUNING, Tuned, conditions, learn, proven
 
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
@@ -59,9 +60,19 @@ def distill(
 
     def proof(tuned: Tuned) -> dict[str, Any]:
         found = compare(job, tuned, teacher, params)
-        return found | {"conditions": conditions(job, tuned, versions)} if found else {}
+        return {"schema": 1, **found, "conditions": conditions(job, tuned, versions)}
 
-    return tune(job, student, params, make, name="torch", prove=proof)
+    tuned = learn(job, student, params, make, name="torch")
+    _without_measurements(tuned.result / TUNING)
+    return proven(tuned, params, proof)
+
+
+def _without_measurements(path: Path) -> None:
+    """Leave out what differs from run to run, so that one seed gives one hash; the job's events have it."""
+    figures = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("seconds", "peak_bytes"):
+        figures.pop(name, None)
+    path.write_text(json.dumps(figures, indent=2), encoding="utf-8")
 
 
 def check_same_tokens(student: Path, teacher: Path) -> None:

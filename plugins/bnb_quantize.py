@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from plugins._adapter_base import skeleton
 from plugins._model_files import copy_texts, full_precision_config
 from plugins._torch_loading import device, load_causal
 from workbench.plugin import (
@@ -69,8 +70,8 @@ class BnbQuantizeParams(Params):
         advanced=True,
     )
     keep: list[str] = Param(
-        ["lm_head"],
-        help="Layers that stay as they are, by a part of their names, for example lm_head,o_proj",
+        [],
+        help="More layers that stay as they are, by the end of their names, for example o_proj,down_proj",
         advanced=True,
     )
 
@@ -115,14 +116,14 @@ def bnb_quantize(job: JobContext, model: Model, params: BnbQuantizeParams) -> Pa
     torch.set_num_threads(job.threads)
     config = full_precision_config(model.path, "bitsandbytes starts from full precision")
     stored = str(config.get("dtype") or config.get("torch_dtype") or "float32").removeprefix("torch.")
-    settings = _settings(params, getattr(torch, stored, torch.float32))
+    kept = _kept(model.path, params.keep)
+    settings = _settings(params, kept, getattr(torch, stored, torch.float32))
     job.reserve(job.out, model.facts.size_bytes // 2)
     job.progress(0, 2, unit="steps", label="Quantizing")
     place = {"": device()}
     loaded = job.run_native(
         lambda: load_causal(model.path, "auto", quantization_config=settings, device_map=place)
     )
-    _check_some(loaded, params)
     job.progress(1, 2, unit="steps", label="Writing")
     target = job.out / job.output_name
     job.run_native(lambda: loaded.save_pretrained(target, safe_serialization=True))
@@ -131,11 +132,10 @@ def bnb_quantize(job: JobContext, model: Model, params: BnbQuantizeParams) -> Pa
     return target
 
 
-def _settings(params: BnbQuantizeParams, stored: Any) -> Any:
+def _settings(params: BnbQuantizeParams, kept: list[str], stored: Any) -> Any:
     import torch
     from transformers import BitsAndBytesConfig
 
-    kept = list(params.keep) or None
     if params.type == "int8":
         return BitsAndBytesConfig(
             load_in_8bit=True, llm_int8_threshold=params.threshold, llm_int8_skip_modules=kept
@@ -150,18 +150,24 @@ def _settings(params: BnbQuantizeParams, stored: Any) -> Any:
     )
 
 
-def _check_some(loaded: Any, params: BnbQuantizeParams) -> None:
-    """Make sure that something was quantized.
+def _kept(folder: Path, named: list[str]) -> list[str]:
+    """The names of the layers that stay: the output layer, and those that were named.
 
     Raises:
-        ParameterError: `keep` names everything.
-        WorkbenchError: The model has no layer that bitsandbytes knows.
+        ParameterError: A name is none, or nothing is left to quantize.
+        WorkbenchError: The model has no linear layer beside its output.
     """
-    import bitsandbytes
+    import torch
 
-    kinds = (bitsandbytes.nn.Linear4bit, bitsandbytes.nn.Linear8bitLt)
-    if any(isinstance(each, kinds) for each in loaded.modules()):
-        return
-    if params.keep and params.keep != ["lm_head"]:
+    empty = skeleton(folder)
+    output = empty.get_output_embeddings()
+    linear = [name for name, each in empty.named_modules() if isinstance(each, torch.nn.Linear)]
+    inner = [name for name in linear if empty.get_submodule(name) is not output]
+    if not inner:
+        raise WorkbenchError("The model has no linear layer that bitsandbytes can quantize.")
+    for each in named:
+        if not any(name.endswith(each) for name in linear):
+            raise ParameterError("keep", f"The model has no linear layer whose name ends in {each!r}.")
+    if all(any(name.endswith(each) for each in named) for name in inner):
         raise ParameterError("keep", "With these, every layer of the model stays as it is.")
-    raise WorkbenchError("The model has no linear layer that bitsandbytes can quantize.")
+    return [*(name for name in linear if name not in inner), *named]

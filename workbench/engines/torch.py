@@ -20,6 +20,7 @@ from workbench.engines.torch_cache import RowCache
 from workbench.engines.wire import OptionCheck
 from workbench.errors import MissingExtraError, ModelFileError, OutOfMemoryError, UsageError
 from workbench.hardware import physical_cores
+from workbench.library.folder_facts import config_of
 
 #: Tokens that are computed at once.
 CHUNK = 512
@@ -197,11 +198,18 @@ class TorchRows:
 
 def _load(torch: Any, transformers: Any, options: LoadOptions, device: str) -> Any:
     more: dict[str, Any] = {}
-    if options.weights != "as-is":
+    stored = _stored_quantization(Path(options.path))
+    if stored and options.weights != "as-is":
+        raise UsageError(
+            f"{Path(options.path).name} is quantized already, with {stored}.",
+            remedy="Load its weights as they are.",
+        )
+    if stored == "bitsandbytes" or options.weights != "as-is":
         try:
             import bitsandbytes  # noqa: F401 - looked for before the model is read
         except ImportError as error:
             raise MissingExtraError("bitsandbytes", "bnb") from error
+    if options.weights != "as-is":
         more["quantization_config"] = transformers.BitsAndBytesConfig(
             load_in_4bit=options.weights == "4-bit",
             load_in_8bit=options.weights == "8-bit",
@@ -231,6 +239,12 @@ def _load(torch: Any, transformers: Any, options: LoadOptions, device: str) -> A
             Path(options.path), f"transformers can't load it: {type(error).__name__}: {error}"
         ) from error
     return model.eval()
+
+
+def _stored_quantization(folder: Path) -> str:
+    """How a folder's weights are quantized on disk, for example `bitsandbytes`; empty where they are not."""
+    settings = config_of(folder).get("quantization_config")
+    return str(settings.get("quant_method") or "") if isinstance(settings, dict) else ""
 
 
 def _windows(config: Any) -> dict[str, int]:
@@ -267,6 +281,11 @@ def _device_name(torch: Any, device: str) -> str:
 def _checks(options: LoadOptions, context: int, trained: int, model: Any) -> tuple[OptionCheck, ...]:
     stored = str(model.dtype).removeprefix("torch.")
     quantized = bool(getattr(model, "is_quantized", False))
+    held = stored
+    if quantized:
+        eight = bool(getattr(model, "is_loaded_in_8bit", False))
+        four = bool(getattr(model, "is_loaded_in_4bit", False))
+        held = "8-bit" if eight else "4-bit" if four else "quantized"
     note = f"The model was trained for {trained} tokens." if trained and context > trained else ""
     return (
         OptionCheck(
@@ -279,8 +298,9 @@ def _checks(options: LoadOptions, context: int, trained: int, model: Any) -> tup
         OptionCheck(
             option="weights",
             requested=options.weights,
-            actual=options.weights if quantized else stored,
-            active=quantized == (options.weights != "as-is"),
+            actual=held,
+            # A model that lies quantized on disk is as it is in few bits.
+            active=quantized or options.weights == "as-is",
         ),
         OptionCheck(
             option="KV cache",

@@ -16,6 +16,9 @@ from workbench.library.safetensors_header import StoredTensor
 
 _TITLES = {"F8_E4M3": "FP8 E4M3", "F8_E5M2": "FP8 E5M2", "I8": "INT8", "F4": "FP4"}
 
+#: bitsandbytes' kinds of four bits, as config.json calls them.
+_BNB_TITLES = {"nf4": "NF4", "fp4": "FP4"}
+
 #: How the name of a packed weight ends → endings of its companions. The weight's own ending first.
 _FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (".qweight", (".qzeros", ".scales", ".g_idx")),
@@ -96,7 +99,7 @@ def _weight(
     if tensor.name.endswith(".weight_packed"):
         factor, kind = (8, "4-bit") if tensor.dtype == "I32" else (2, "FP4")
     elif tensor.dtype == "U8" and f"{tensor.name}.absmax" in by_name:
-        factor, kind = 2, "4-bit"
+        factor, kind = 2, _BNB_TITLES.get(str(settings.get("bnb_4bit_quant_type")), "4-bit")
     elif tensor.dtype == "U8" and tensor.name.endswith("_blocks"):
         factor, kind = 2, "MXFP4"
     elif tensor.dtype == "U8" and f"{tensor.name}_scale" in by_name:
