@@ -112,6 +112,7 @@ class ProveParams(Params):
     label="{form}",
     resumable=True,
     restarts=True,
+    reproducible=False,
 )
 def prove_model(job: JobContext, model: Model, params: ProveParams) -> Path:
     """Measure what a model gained here, and what that cost, beside the one that it was made from.

@@ -45,6 +45,7 @@ class OperationEntry(BaseModel):
     resumable: bool
     restarts: bool
     requires: tuple[str, ...] = ()
+    reproducible: bool = True
     api_version: str
     fields: tuple[FieldSpec, ...]
     plugin: str

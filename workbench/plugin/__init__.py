@@ -17,6 +17,8 @@ A whole plugin::
 
 from __future__ import annotations
 
+from workbench.cluster.session import ray_session, threads_of_worker
+from workbench.cluster.shards import spread
 from workbench.conditions import Condition, fact, setting
 from workbench.data.batches import Batch, epoch_batches
 from workbench.data.batches import Plan as BatchPlan
@@ -138,9 +140,12 @@ __all__ = [
     "peak_resident_bytes",
     "plain_text",
     "prove",
+    "ray_session",
     "read_selection",
     "setting",
     "side_of",
+    "spread",
+    "threads_of_worker",
     "token_set",
     "verdict",
     "windows_of",

@@ -50,6 +50,7 @@ class Operation(BaseModel):
     resumable: bool
     restarts: bool
     requires: tuple[str, ...]
+    reproducible: bool
     api_version: str
     params: type[Params]
     run: Run
@@ -79,6 +80,7 @@ def operation(
     resumable: bool = False,
     restarts: bool = False,
     requires: tuple[str, ...] = (),
+    reproducible: bool = True,
 ) -> Callable[[_F], _F]:
     """Declare a function as an operation.
 
@@ -109,6 +111,8 @@ def operation(
             where it goes on from `job.checkpoints`.
         requires: Requirements (PEP 508) that may differ from what Tenfold itself has, for example
             `("tokenizers==0.19.1",)`. Its jobs then run in an environment of their own, made once and kept.
+        reproducible: Whether the same model, parameters and seed give the same bytes; false where the result
+            holds what is measured, such as times.
 
     Raises:
         PluginError: The function's signature or a parameter's type is not one that can be offered.
@@ -139,6 +143,7 @@ def operation(
             resumable=resumable,
             restarts=restarts,
             requires=requires,
+            reproducible=reproducible,
             api_version=API_VERSION,
             params=_params_type(function, name, takes_model=input is not None),
             run=function,

@@ -1,0 +1,31 @@
+"""The kit for those who test a plugin: tiny models, a job that records, a clock, and the conformance check.
+
+A test that runs an operation for real, on a model that is made on the spot::
+
+    from workbench.plugin.testing import check_operation
+
+    def test_copy_is_a_good_plugin(tmp_path):
+        check_operation("my_plugin", "copy", folder=tmp_path).require()
+"""
+
+from __future__ import annotations
+
+from workbench.jobs.events import Log, Metric, Progress, Sample
+from workbench.plugin.testing.conformance import check_operation
+from workbench.plugin.testing.recording import FakeClock, RecordingJob, run_here
+from workbench.plugin.testing.results import Check, Conformance
+from workbench.plugin.testing.tiny_models import tiny_model
+
+__all__ = [
+    "Check",
+    "Conformance",
+    "FakeClock",
+    "Log",
+    "Metric",
+    "Progress",
+    "RecordingJob",
+    "Sample",
+    "check_operation",
+    "run_here",
+    "tiny_model",
+]
