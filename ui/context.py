@@ -16,6 +16,7 @@ class AppContext(QObject):
         jobs_changed: `list[JobUpdate]` of jobs that moved on.
         reading: The machine as `workbench.hardware.Reading`, once a second.
         hashed: `list[HashProgress]` of models whose hash is being computed.
+        plugins_changed: Plugins were added, removed, edited or switched: what they offer may be other now.
         message: Something to tell: its kind (`good`, `warn`, `bad`, `info`) and the sentence.
         open_page: Show a page by its name, and there what the argument names (or None).
         preferences_changed: The person chose something else; carries `Preferences`.
@@ -26,6 +27,7 @@ class AppContext(QObject):
     jobs_changed = Signal(list)
     reading = Signal(object)
     hashed = Signal(list)
+    plugins_changed = Signal()
     message = Signal(str, str)
     open_page = Signal(str, object)
     preferences_changed = Signal(object)

@@ -50,6 +50,7 @@ PAGES = (
     PageEntry("finetune", "Fine-tune", "finetune", "ui.pages.finetune", "FinetunePage"),
     PageEntry("jobs", "Jobs", "jobs", "ui.pages.jobs", "JobsPage"),
     PageEntry("compare", "Compare", "scales", "ui.pages.compare", "ComparePage"),
+    PageEntry("plugins", "Plugins", "plugins", "ui.pages.plugins", "PluginsPage"),
     PageEntry("settings", "Settings", "settings", "ui.pages.settings", "SettingsPage", at_foot=True),
 )
 

@@ -17,7 +17,7 @@ from workbench.environments import tools
 from workbench.environments.environment import size_of
 from workbench.errors import InUseError, NotFoundError, PluginError, UsageError
 from workbench.home import Home
-from workbench.plugin_home.choices import add_link, read_choices, remove_link
+from workbench.plugin_home.choices import add_link, remove_link
 from workbench.plugin_home.facts import PackageFacts
 from workbench.plugin_home.fetching import read_fetched
 from workbench.plugin_home.finding import FoundPlugin
@@ -132,9 +132,10 @@ def remove(home: Home, plugin: FoundPlugin) -> str:
     )
 
 
-def is_linked(home: Home, folder: Path) -> bool:
-    """Whether a folder is used where it lies."""
-    return folder.expanduser().absolute() in read_choices(home).linked
+def discard(home: Home, folder: Path) -> None:
+    """Delete what was fetched and not installed."""
+    if folder.parent == drafts(home) and folder.name.startswith("fetched-"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def drafts(home: Home) -> Path:

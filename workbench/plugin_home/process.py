@@ -7,7 +7,6 @@ A process of its own, because an installer takes its time and a build program ma
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -106,20 +105,11 @@ def _remove(home: Home, words: Sequence[str]) -> dict[str, Any]:
     return {"done": installing.remove(home, plugin_named(home, words[0]))}
 
 
-def _discard(home: Home, words: Sequence[str]) -> dict[str, Any]:
-    """PATH: forget what was fetched and not installed."""
-    folder = Path(words[0])
-    if folder.parent == installing.drafts(home) and folder.name.startswith("fetched-"):
-        shutil.rmtree(folder, ignore_errors=True)
-    return {"done": "Nothing was installed."}
-
-
 _VERBS: dict[str, Callable[[Home, Sequence[str]], dict[str, Any]]] = {
     "inspect": _inspect,
     "fetch": _fetch,
     "install": _install,
     "remove": _remove,
-    "discard": _discard,
 }
 
 
