@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
 
 from workbench.errors import WorkbenchError
 
-SecretName = Literal["hf-token"]
+#: `hf-token` for the hub, `place:NAME` for a cluster.
+SecretName = str
 
 _SERVICE = "tenfold"
 
 #: Environment variables that win over the keyring, so that servers need none.
-_ENVIRONMENT: dict[SecretName, str] = {"hf-token": "HF_TOKEN"}
+_ENVIRONMENT = {"hf-token": "HF_TOKEN"}
 
 
 def get(name: SecretName) -> str | None:
     """The secret from the environment, else from the keyring; None where neither has it."""
-    if from_environment := os.environ.get(_ENVIRONMENT[name]):
+    if from_environment := os.environ.get(variable_of(name)):
         return from_environment
     import keyring
     from keyring.errors import KeyringError
@@ -28,6 +28,16 @@ def get(name: SecretName) -> str | None:
         # A machine without a keyring simply has no secret stored.
         return None
     return kept
+
+
+def variable_of(name: SecretName) -> str:
+    """The environment variable that wins over the keyring.
+
+    >>> variable_of("place:gpu-lab")
+    'TENFOLD_SECRET_PLACE_GPU_LAB'
+    """
+    plain = "".join(sign if sign.isalnum() else "_" for sign in name.upper())
+    return _ENVIRONMENT.get(name, f"TENFOLD_SECRET_{plain}")
 
 
 def set(name: SecretName, value: str) -> None:
@@ -44,7 +54,7 @@ def set(name: SecretName, value: str) -> None:
     except KeyringError as error:
         raise WorkbenchError(
             "The token can't be kept: this machine has no usable keyring.",
-            remedy=f"Set {_ENVIRONMENT[name]} in the environment instead; it is never written to a file.",
+            remedy=f"Set {variable_of(name)} in the environment instead; it is never written to a file.",
             details=str(error),
         ) from error
 

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import select
 
+from workbench.cluster.place import Place
 from workbench.store.database import Store
 from workbench.store.tables import SettingRow
 
@@ -24,6 +25,7 @@ class Preferences(BaseModel):
         keep_jobs_on_quit: Whether running jobs go on after the window is closed.
         hub_endpoint: Another hub than the one that `HF_ENDPOINT` names.
         proof: How the results of operations are measured, unless chosen otherwise.
+        places: Clusters that jobs may run on.
         extra_model_folders: Folders that “Find on this computer” also looks into.
     """
 
@@ -37,6 +39,7 @@ class Preferences(BaseModel):
     keep_jobs_on_quit: bool = True
     hub_endpoint: str = ""
     proof: Literal["none", "quick", "full"] = "quick"
+    places: tuple[Place, ...] = ()
     extra_model_folders: tuple[str, ...] = ()
 
 

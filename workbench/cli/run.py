@@ -11,6 +11,7 @@ import msgspec
 
 from workbench.cli.answer import Answer
 from workbench.cli.follow import run_job
+from workbench.cluster.choice import at_place
 from workbench.errors import NotFoundError, ParameterError, UsageError
 from workbench.home import Home
 from workbench.jobs import exits
@@ -42,6 +43,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         choices=("quick", "full"),
         help="measure the result against the model that it was made from",
     )
+    parser.add_argument("--place", default="", metavar="NAME", help="run it there; see `tenfold place list`")
     parser.set_defaults(command=_run)
 
 
@@ -54,11 +56,12 @@ def _run(home: Home, arguments: argparse.Namespace) -> Answer:
         values[name.strip().replace("-", "_")] = value
     with Session.open(home, supervise=False) as session:
         entry = session.catalogue.operation(arguments.operation)
-        values = _placed(entry.fields, values, session)
+        values = placed(entry.fields, values, session)
         record = session.library.get(arguments.model) if arguments.model else None
         facts = session.library.facts(record.id) if record else None
         source = session.library.to_spec_input(record.id) if record else None
         spec = make_spec(entry, record, facts, values, seed=arguments.seed, input=source)
+        spec = at_place(spec, session.settings.load().places, arguments.place)
     if arguments.name:
         spec = spec.model_copy(update={"output_name": arguments.name})
     answer = run_job(home, spec)
@@ -82,7 +85,7 @@ def _proven(home: Home, answer: Answer, form: Literal["quick", "full"], against:
     return Answer(f"{answer.text}\n{card.headline}", {**answer.data, "proof": msgspec.to_builtins(card)})
 
 
-def _placed(fields: tuple[FieldSpec, ...], values: Mapping[str, Any], session: Session) -> dict[str, Any]:
+def placed(fields: tuple[FieldSpec, ...], values: Mapping[str, Any], session: Session) -> dict[str, Any]:
     """The values with every path whole, since a worker has a folder of its own to work in."""
     kinds = {field.name: field.kind for field in fields}
     found = dict(values)

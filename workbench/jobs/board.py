@@ -283,7 +283,7 @@ def new_row(job_id: str, spec: JobSpec, *, position: float) -> JobRow:
         spec=spec.model_dump_json(),
         state="queued",
         reason="",
-        needs=spec.needs,
+        needs=spec.slot,
         position=position,
         model_id=spec.model.id or None if spec.model else None,
         result_model_id=None,

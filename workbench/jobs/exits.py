@@ -67,9 +67,11 @@ def words(code: int | None) -> str:
 
 def kind(code: int | None) -> DeathKind:
     """How the process died, for deciding whether to try again."""
-    if code is None or code in (-15, -1, -2, 0xC000013A, 143):
+    if code is not None and 128 < code < 160 and code != CANCELLED:
+        code = 128 - code  # as a shell, or a worker that followed a job elsewhere, reports a signal
+    if code is None or code in (-15, -1, -2, 0xC000013A):
         return "killed"
-    if code in (-9, 137, 0xC0000017):
+    if code in (-9, 0xC0000017):
         return "out-of-memory" if code == 0xC0000017 else "killed"
     if code < 0 or code & 0xFFFFFFFF in _WINDOWS_WORDS:
         return "crash"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from workbench import secrets
+from workbench.cluster.place import PLACE_VARIABLE, SECRET_VARIABLE, place_named, secret_name
 from workbench.environments import run as own_environment
 from workbench.home import Home
 from workbench.jobs.script import without_folder
@@ -21,8 +22,12 @@ def command(spec: JobSpec, folder: Path, *, resume: bool, threads: int | None) -
     """The command line of a job's worker.
 
     Places on this machine stand here and not in the script: the model's path, and parameters that are files.
-    A job with requirements of its own is started by way of the environment that holds them.
+    A job with requirements of its own is started by way of the environment that holds them, and one that runs
+    elsewhere by way of a worker here that follows it.
     """
+    if spec.place:
+        words = [sys.executable, "-m", "workbench.cluster.remote_job", "--job-dir", str(folder)]
+        return [*words, "--resume"] if resume else words
     words = [sys.executable]
     if spec.requires:
         words += own_environment.words(spec.requires)
@@ -51,6 +56,9 @@ def environment(
 
     Args:
         gpu: Which CUDA device the job may see; None for all.
+
+    Raises:
+        NotFoundError: The place that the job is to run on was removed.
     """
     variables = dict(inherited)
     variables |= {"TENFOLD_HOME": str(home.root), "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
@@ -66,4 +74,8 @@ def environment(
             variables["HF_TOKEN"] = token
         if preferences.hub_endpoint:
             variables["HF_ENDPOINT"] = preferences.hub_endpoint
+    if spec.place:
+        variables[PLACE_VARIABLE] = place_named(preferences.places, spec.place).model_dump_json()
+        if secret := secrets.get(secret_name(spec.place)):
+            variables[SECRET_VARIABLE] = secret
     return variables

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from workbench.home import Home
 from workbench.jobs.events import JobState
-from workbench.plugin import Needs
+from workbench.jobs.spec import Slot
 from workbench.store.tables import JobRow
 
 
@@ -36,7 +36,7 @@ class JobRecord:
     title: str
     state: JobState
     reason: str
-    needs: Needs
+    needs: Slot
     position: float
     model_id: str | None
     result_model_id: str | None

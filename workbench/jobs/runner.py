@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from workbench.cluster.submission import is_away
 from workbench.errors import HomeInUseError, StoreError, WorkbenchError
 from workbench.hardware import machine
 from workbench.home import Home
@@ -124,6 +125,8 @@ class Runner:
         record = _with_progress(before, events)
         self._records[watch.job_id] = record
         last = next((each for each in reversed(events) if isinstance(each, State)), None)
+        if last is not None and last.state == "running" and last.reason != before.reason:
+            record = self._stands(watch.job_id, last.reason)
         if last is not None and last.state not in ("queued", "running") and record.state == "running":
             record = self._settle(watch, self._last_word(watch, last, events))
         if watch.ended:
@@ -138,19 +141,26 @@ class Runner:
     def _last_word(self, watch: Watch, state: State, events: Sequence[Event]) -> Ending:
         """The ending that a worker gave itself; what it rests on may have been read in an earlier poll."""
         error = next((each for each in reversed(events) if isinstance(each, Error)), None)
-        if state.state == "failed" and error is None:
+        if state.state in ("failed", "interrupted") and error is None:
             error = last_event(watch.folder, Error)
         artifact = next((each for each in reversed(events) if isinstance(each, Artifact)), None)
         if state.state == "done" and artifact is None:
             artifact = last_event(watch.folder, Artifact)
-        return Ending(state.state, state.reason, error if state.state == "failed" else None, artifact)
+        spoken = error if state.state in ("failed", "interrupted") else None
+        return Ending(state.state, state.reason, spoken, artifact)
 
     def _bury(self, watch: Watch) -> JobRecord:
         """A worker that died without a last word: nothing of its result stays, its log speaks for it."""
         record = self._records[watch.job_id]
         publish.discard_all(watch.folder / "out")
         cancelled = watch.was_forced or watch.asked_to_cancel()
-        ending = death(watch.folder, watch.exit_code, attempts=record.attempts, cancelled=cancelled)
+        ending = death(
+            watch.folder,
+            watch.exit_code,
+            attempts=record.attempts,
+            cancelled=cancelled,
+            away=is_away(watch.folder),
+        )
         self._write_events(watch, ending)
         return self._settle(watch, ending)
 
@@ -217,6 +227,16 @@ class Runner:
             return
         finally:
             log.close()
+
+    def _stands(self, job_id: str, reason: str) -> JobRecord:
+        """A job that is at work says where it stands; what a person asked of it goes before that."""
+        record = self._records[job_id]
+        with guarded(self._store, lock=True) as session:
+            row = session.get(JobRow, job_id)
+            if row is not None and row.state == "running" and not request_path(record.folder).exists():
+                row.reason = reason
+                record = self._records[job_id] = replace(record, reason=reason)
+        return record
 
     def _save_progress(self, job_id: str) -> None:
         self._saved_at[job_id] = time.monotonic()
@@ -302,7 +322,7 @@ class Runner:
         try:
             request_path(folder).unlink(missing_ok=True)
             child = self._spawn(spec, record, resume=resume, gpu=start.gpu)
-        except OSError as error:
+        except (OSError, WorkbenchError) as error:
             return self._refused(record, offset, error)
         watch = Watch(
             start.id,
@@ -333,8 +353,8 @@ class Runner:
             launch.environment(spec, self._home, preferences, None if metal else gpu),
         )
 
-    def _refused(self, record: JobRecord, offset: int, error: OSError) -> JobUpdate:
-        """The system would not start a process, or the job's folder is gone."""
+    def _refused(self, record: JobRecord, offset: int, error: OSError | WorkbenchError) -> JobUpdate:
+        """The system would not start a process, or the job's folder or its place is gone."""
         watch = Watch(record.id, record.folder, offset=offset, pid=0, created_at=None)
         ending = start_failure(record.folder, error)
         self._write_events(watch, ending)

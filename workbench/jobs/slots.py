@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from workbench.plugin import Needs
+from workbench.jobs.spec import Slot
+
+#: Jobs elsewhere that are followed at once. Each takes a small process here; the queue is at its place.
+_PLACE_SLOTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +16,7 @@ class Waiting:
     """A job that waits: `queued_at` is when it last began to."""
 
     id: str
-    needs: Needs
+    needs: Slot
     queued_at: float
 
 
@@ -21,7 +24,7 @@ class Waiting:
 class Held:
     """A slot that a job has: `gpu` is the device where it is a GPU's."""
 
-    needs: Needs
+    needs: Slot
     gpu: int | None = None
 
 
@@ -56,6 +59,7 @@ def may_start(
     free = {
         "cpu": cpu_slots - sum(each.needs == "cpu" for each in taken),
         "network": network_slots - sum(each.needs == "network" for each in taken),
+        "place": _PLACE_SLOTS - sum(each.needs == "place" for each in taken),
     }
     busy = {each.gpu for each in taken if each.needs == "gpu"}
     # A GPU job whose device is not known might be on any of them.
@@ -64,7 +68,7 @@ def may_start(
     for job in waiting:
         if failed_at is not None and job.queued_at <= failed_at:
             continue
-        needs: Needs = job.needs if gpus or job.needs != "gpu" else "cpu"
+        needs: Slot = job.needs if gpus or job.needs != "gpu" else "cpu"
         if needs == "gpu":
             if idle:
                 starts.append(Start(job.id, idle.pop(0)))

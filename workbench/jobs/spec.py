@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from workbench.plugin import API_VERSION, Needs
+
+#: What a job takes up while it runs: something of this computer, or only a place elsewhere.
+Slot = Literal["cpu", "gpu", "network", "place"]
 
 
 class ModelInput(BaseModel):
@@ -79,3 +82,8 @@ class JobSpec(BaseModel):
     tenfold_version: str = ""
     api_version: str = API_VERSION
     then: tuple[JobSpec, ...] = ()
+
+    @property
+    def slot(self) -> Slot:
+        """What it takes up here while it runs."""
+        return "place" if self.place else self.needs
