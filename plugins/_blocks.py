@@ -11,42 +11,15 @@ from workbench.plugin import ModelFileError
 
 
 class Blocks:
-    """The transformer blocks of a model.
-
-    They are found by looking: of the lists of modules in the decoder with as many items as the configuration
-    counts layers, the one that stands in no other. So a model that is new tomorrow is known, too.
-
-    Args:
-        model: A transformers model for text.
+    """The transformer blocks of a model; see `block_list`.
 
     Attributes:
-        name: Of the list, for example `model.layers`.
-
-    Raises:
-        ModelFileError: There is no such list, or more than one.
+        name: Of their list, for example `model.layers`.
     """
 
     def __init__(self, model: Any) -> None:
-        import torch
-
-        self._modules: list[Any] = []
-        count = int(getattr(model.config.get_text_config(), "num_hidden_layers", 0) or 0)
-        decoder = model.get_decoder() if hasattr(model, "get_decoder") else model
-        inside = set(decoder.modules())
-        lists = {
-            name: module
-            for name, module in model.named_modules()
-            if isinstance(module, torch.nn.ModuleList) and len(module) == count and module in inside
-        }
-        outer = [name for name in lists if not any(name.startswith(f"{other}.") for other in lists)]
-        if count < 1 or len(outer) != 1:
-            raise ModelFileError(
-                Path(str(model.config.name_or_path)),
-                f"its blocks can't be told: {len(outer)} lists of modules have {count} items.",
-            )
-        self.name = outer[0]
-        self._modules = list(lists[self.name])
-        self._returns_tuple = False
+        self.name, self._modules = block_list(model)
+        self._returns_tuple = self._try_out(model)
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -57,8 +30,7 @@ class Blocks:
 
         def hook(number: int) -> Callable[..., None]:
             def call(_module: Any, positional: Any, named: Any, output: Any) -> None:
-                self._returns_tuple = isinstance(output, tuple)
-                see(number, _input(positional, named), output[0] if self._returns_tuple else output)
+                see(number, _input(positional, named), _hidden(output))
 
             return call
 
@@ -94,12 +66,60 @@ class Blocks:
                 # The instance's attribute stood before the class's method.
                 del each.forward
 
+    def _try_out(self, model: Any) -> bool:
+        """Whether blocks give what they computed as the first of several things, or alone."""
+        import torch
+
+        seen: list[bool] = []
+
+        def see(_module: Any, _positional: Any, output: Any) -> None:
+            seen.append(isinstance(output, tuple))
+
+        handle = self._modules[0].register_forward_hook(see)
+        try:
+            with torch.no_grad():
+                model(input_ids=torch.arange(4, device=model.device)[None], use_cache=False)
+        finally:
+            handle.remove()
+        return bool(seen) and seen[0]
+
     def _handing_on(self, instead: Any | None) -> Callable[..., Any]:
         def forward(*positional: Any, **named: Any) -> Any:
             found = _input(positional, named) if instead is None else instead
             return (found,) if self._returns_tuple else found
 
         return forward
+
+
+def block_list(model: Any) -> tuple[str, list[Any]]:
+    """The name of the list that holds a model's blocks, for example `model.layers`, and its modules.
+
+    It is found by looking: of the lists of modules in the decoder with as many items as the configuration
+    counts layers, the one that stands in no other. So a model that is new tomorrow is known, too.
+
+    Args:
+        model: A transformers model for text.
+
+    Raises:
+        ModelFileError: There is no such list, or more than one.
+    """
+    import torch
+
+    count = int(getattr(model.config.get_text_config(), "num_hidden_layers", 0) or 0)
+    decoder = model.get_decoder() if hasattr(model, "get_decoder") else model
+    inside = set(decoder.modules())
+    lists = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count and module in inside
+    }
+    outer = [name for name in lists if not any(name.startswith(f"{other}.") for other in lists)]
+    if count < 1 or len(outer) != 1:
+        raise ModelFileError(
+            Path(str(model.config.name_or_path)),
+            f"its blocks can't be told: {len(outer)} lists of modules have {count} items.",
+        )
+    return outer[0], list(lists[outer[0]])
 
 
 def answering(model: Any, check: Callable[[], None]) -> None:
@@ -113,19 +133,22 @@ def answering(model: Any, check: Callable[[], None]) -> None:
         check()
 
     def after(_module: Any, _positional: Any, output: Any) -> None:
-        found = output[0] if isinstance(output, tuple) else output
-        if found.requires_grad:
-            found.register_hook(lambda _gradient: check())
+        if _hidden(output).requires_grad:
+            _hidden(output).register_hook(lambda _gradient: check())
 
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     # Where blocks can't be told, batches alone are where a job can be ended.
     try:
-        blocks = Blocks(base)
+        _name, blocks = block_list(base)
     except ModelFileError:
         return
-    for each in base.get_submodule(blocks.name):
+    for each in blocks:
         each.register_forward_pre_hook(before)
         each.register_forward_hook(after)
+
+
+def _hidden(output: Any) -> Any:
+    return output[0] if isinstance(output, tuple) else output
 
 
 def _input(positional: Any, named: Any) -> Any:

@@ -39,6 +39,7 @@ def distill(
     from plugins._torch_loading import load_base, prepare
     from plugins._tuning_run import TUNING, Tuned, conditions, learn, proven
 
+    transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
     versions = {each.__name__: each.__version__ for each in (torch, transformers, peft)}

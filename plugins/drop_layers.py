@@ -178,6 +178,7 @@ def drop_layers(job: JobContext, model: Model, params: DropLayersParams) -> Path
     from plugins._merged_result import as_model
 
     transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
     full_precision_config(model.path, "dropping layers is for models as they were trained")
