@@ -80,6 +80,7 @@ class OptimizePage(QWidget):
         self._build()
         self._make_actions()
         context.models_changed.connect(self._models_changed)
+        context.plugins_changed.connect(self._plugins_changed)
 
     def refresh(self) -> None:
         """Read the models and the catalogue anew."""
@@ -136,7 +137,7 @@ class OptimizePage(QWidget):
         return self._row.entry if self._row is not None else None
 
     def showEvent(self, event: object) -> None:
-        if self._stale:
+        if self._stale or self._session.catalogue.has_changed():
             self.refresh()
 
     def hideEvent(self, event: object) -> None:
@@ -147,6 +148,9 @@ class OptimizePage(QWidget):
             self._show_models()
         else:
             self._stale = True
+
+    def _plugins_changed(self) -> None:
+        self._stale = True
 
     def _show_models(self) -> None:
         everything = self._session.library.list()

@@ -14,7 +14,7 @@ from ui.panels.plugins.environment_rows import EnvironmentRows
 from ui.panels.plugins.operation_card import OperationCard
 from ui.theme import Theme
 from ui.widgets.badge import Badge
-from ui.widgets.card import Card, label
+from ui.widgets.card import Card, label, restyle
 from ui.widgets.fact_grid import Fact, FactGrid
 from ui.widgets.form_inputs import Switch
 from ui.widgets.message import MessageBar
@@ -71,6 +71,9 @@ class PluginDetail(QWidget):
         self._facts.set_facts(_facts(plugin, package))
         self.remove.setVisible(plugin.kind in _REMOVE)
         self.remove.setText(_REMOVE.get(plugin.kind, ""))
+        # To unlink loses nothing.
+        self.remove.setProperty("variant", None if plugin.kind == "linked" else "danger")
+        restyle(self.remove)
         self.remove.setAccessibleName(f"{_REMOVE.get(plugin.kind, '').rstrip('…')} {plugin.title}")
         self.folder.setVisible(bool(plugin.place))
         self._show_trouble(plugin)
@@ -143,11 +146,16 @@ class PluginDetail(QWidget):
         self._state = label("", "second", card)
         self.switch = Switch(card)
         self.switch.toggled.connect(self.switched)
+        switching = QWidget(card)
+        beside = QHBoxLayout(switching)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(8)
+        beside.addWidget(self._state, 0, Qt.AlignmentFlag.AlignVCenter)
+        beside.addWidget(self.switch, 0, Qt.AlignmentFlag.AlignVCenter)
         row = QHBoxLayout()
-        row.setSpacing(10)
+        row.setSpacing(12)
         row.addWidget(self._title, 1)
-        row.addWidget(self._state, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self.switch, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(switching, 0, Qt.AlignmentFlag.AlignTop)
         self._kind = Badge("", "neutral", card)
         self._version = Badge("", "neutral", card)
         badges = QHBoxLayout()
@@ -165,7 +173,6 @@ class PluginDetail(QWidget):
         self.folder = QPushButton("Open folder", card)
         self.folder.clicked.connect(self._open_folder)
         self.remove = QPushButton("", card)
-        self.remove.setProperty("variant", "danger")
         self.remove.clicked.connect(self.remove_wanted)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)

@@ -47,7 +47,7 @@ class OperationCard(QFrame):
         self.setProperty("card", "true")
         self.entry = entry
         self._theme = theme
-        title = WrappedTitle(pixels=14, lines=2, parent=self)
+        title = WrappedTitle(pixels=15, lines=2, parent=self)
         title.set_text(entry.title)
         self.open_button = QPushButton("Open on Optimize", self)
         self.open_button.setAccessibleName(f"Open {entry.title} on the Optimize page")
@@ -60,10 +60,14 @@ class OperationCard(QFrame):
         head.addWidget(title, 1)
         head.addWidget(self.open_button, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
-        column.setContentsMargins(16, 14, 16, 14)
-        column.setSpacing(8)
+        column.setContentsMargins(20, 16, 20, 16)
+        column.setSpacing(10)
         column.addLayout(head)
         column.addWidget(self._badges())
+        self.documentation = MessageText()
+        self.documentation.setAccessibleName(f"Documentation of {entry.title}")
+        self.documentation.anchorClicked.connect(self._follow)
+        column.addWidget(self.documentation)
         facts = FactGrid(self)
         facts.set_facts(_facts(entry))
         column.addWidget(facts)
@@ -71,10 +75,6 @@ class OperationCard(QFrame):
             told = label(line, "second", self, wrap=True)
             told.setTextFormat(Qt.TextFormat.PlainText)
             column.addWidget(told)
-        self.documentation = MessageText()
-        self.documentation.setAccessibleName(f"Documentation of {entry.title}")
-        self.documentation.anchorClicked.connect(self._follow)
-        column.addWidget(self.documentation)
         if entry.fields:
             count = len(entry.fields)
             word = "parameter" if count == 1 else "parameters"
