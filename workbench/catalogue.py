@@ -120,6 +120,10 @@ class Catalogue:
             self._write_cache()
         return None if self._probes else self._contents()
 
+    def so_far(self) -> CatalogueContents:
+        """What is known while a refresh is under way; plugins still to be looked at are `pending`."""
+        return self._contents()
+
     def close(self) -> None:
         """End what is still being looked at."""
         for probe in self._probes:
@@ -166,6 +170,7 @@ class Catalogue:
             requires=plugin.requires,
             operations=() if plugin.problem else tuple(_with_requires(e, plugin) for e in known.operations),
             failure=failure,
+            pending=self._must_be_looked_at(plugin),
         )
 
     def _read_cache(self) -> _Cache:

@@ -95,6 +95,25 @@ class OperationEntry(BaseModel):
         return self.origin.format_map(named)
 
 
+class DrafterEntry(BaseModel):
+    """One drafter as data. See `workbench.plugin.drafter` for the meaning of each field.
+
+    Attributes:
+        plugin: Where it comes from: a module name, or `file:NAME.py`.
+        source: What a person is shown of that.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    title: str
+    summary: str
+    documentation: str
+    api_version: str
+    plugin: str
+    source: str
+
+
 class PluginFailure(BaseModel):
     """A plugin that could not be catalogued: it raised, hung, or ended its process."""
 
@@ -117,7 +136,9 @@ class PluginRecord(BaseModel):
         place: The file or folder that it lies in; empty where that is Tenfold's environment.
         requires: What its package requires and Tenfold's environment lacks.
         operations: What it offers; of one that is switched off, what it offered when it was last on.
+        drafters: The ways to guess ahead that it offers.
         failure: Why it offers nothing.
+        pending: Whether it is still to be looked at, so that what it offers is not known yet.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -132,4 +153,6 @@ class PluginRecord(BaseModel):
     enabled: bool
     requires: tuple[str, ...] = ()
     operations: tuple[OperationEntry, ...] = ()
+    drafters: tuple[DrafterEntry, ...] = ()
     failure: PluginFailure | None = None
+    pending: bool = False

@@ -83,6 +83,8 @@ def state_words(plugin: PluginRecord) -> str:
     """Whether it is of use now, in a word or two."""
     if not plugin.enabled:
         return "off"
+    if plugin.pending:
+        return "looking …"
     if plugin.failure is not None:
         return "failed"
     return "on"
@@ -90,7 +92,7 @@ def state_words(plugin: PluginRecord) -> str:
 
 def second_line(plugin: PluginRecord) -> str:
     """What stands under a plugin's title."""
-    if plugin.enabled and plugin.failure is not None:
+    if state_words(plugin) == "failed" and plugin.failure is not None:
         return plugin.failure.reason
     offered = ", ".join(each.title for each in plugin.operations)
     where = plugin.version if plugin.kind in ("installed", "environment") else ""

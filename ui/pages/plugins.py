@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -39,6 +40,8 @@ from workbench.plugin_home.installed import installed_packages
 #: How often the files of plugins are looked at while the page is shown, in milliseconds.
 _WATCH_MS = 1000
 _POLL_MS = 100
+#: How often what is known so far is shown while plugins are looked at, in seconds.
+_PARTLY_S = 0.5
 _SETTLE_MS = 80
 
 
@@ -56,6 +59,7 @@ class PluginsPage(QWidget):
         self._catalogue = context.session.catalogue
         self._wanted = ""
         self._kept = ""
+        self._told_at = 0.0
         self._poll = _timer(self, _POLL_MS, self._poll_catalogue)
         self._watch = _timer(self, _WATCH_MS, self._look_for_changes)
         self._removal = JsonProcess("workbench.plugin_home.process", self)
@@ -105,7 +109,10 @@ class PluginsPage(QWidget):
         contents = self._catalogue.poll_refresh()
         if contents is None:
             self._poll.start()
-            self._summary.setText("Looking at plugins …")
+            if time.monotonic() - self._told_at > _PARTLY_S or not self.model.plugins:
+                self._told_at = time.monotonic()
+                self.model.set_plugins(self._catalogue.so_far().plugins)
+                self._count()
             return
         self._poll.stop()
         self.model.set_plugins(contents.plugins)
@@ -180,6 +187,8 @@ class PluginsPage(QWidget):
         offered = sum(len(each.operations) for each in plugins if each.enabled)
         parts = [_counted(len(plugins), "plugin"), _counted(offered, "operation")]
         parts += [f"{states[word]} {word}" for word in ("off", "failed") if states[word]]
+        pending = sum(each.pending for each in plugins)
+        parts += [f"looking at {pending} …"] if pending else []
         self._summary.setText(" · ".join(parts))
 
     # ------------------------------------------------------------------ doing

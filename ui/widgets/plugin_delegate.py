@@ -80,7 +80,7 @@ def _paint_ground(painter: QPainter, box: QRect, state: QStyle.StateFlag, tokens
 
 
 def _paint_dot(painter: QPainter, centre: QPointF, plugin: PluginRecord, tokens: Tokens) -> None:
-    if not plugin.enabled:
+    if not plugin.enabled or plugin.pending:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(QColor(tokens.faint), 1.6))
         painter.drawEllipse(centre, 4.2, 4.2)

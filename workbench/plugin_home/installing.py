@@ -72,6 +72,7 @@ def install(
     if found.source == "file":
         return _install_file(home, found)
     with _locked(home):
+        _forget_drafts(home)
         draft = _new_draft(home)
         try:
             if found.source == "fetched":
@@ -196,6 +197,13 @@ def _new_draft(home: Home) -> Path:
     made = drafts(home) / uuid.uuid4().hex
     made.mkdir(parents=True)
     return made
+
+
+def _forget_drafts(home: Home) -> None:
+    """Delete what an installation left that was ended in the middle; who holds the lock has the only one."""
+    for each in drafts(home).iterdir():
+        if each.is_dir() and not each.name.startswith("fetched-"):
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def _put_in_place(draft: Path, target: Path, home: Home) -> None:

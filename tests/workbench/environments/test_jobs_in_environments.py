@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 import threading
 import time
@@ -16,7 +18,7 @@ from workbench.catalogue import Catalogue
 from workbench.environments import environment, tools
 from workbench.environments.errors import OwnEnvironmentError
 from workbench.environments.making import ensure
-from workbench.environments.requirements import constraints, normalized, unfulfilled
+from workbench.environments.requirements import constraints, normalized, parsed, unfulfilled
 from workbench.errors import InUseError, JobCancelled, NotFoundError, PluginError
 from workbench.home import Home
 from workbench.jobs.board import JobBoard
@@ -205,8 +207,13 @@ def test_the_key_depends_on_what_is_required_and_not_on_how_it_is_written() -> N
 
 def test_the_libraries_of_a_worker_are_held_to_versions_it_can_use() -> None:
     found = {each.partition(">")[0] for each in constraints()}
+    listing = "import sys, json, workbench.jobs.worker; print(json.dumps(list(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)
+    packages = metadata.packages_distributions()
+    imported = {each for name in json.loads(ran.stdout) for each in packages.get(name.partition(".")[0], ())}
+    own = {parsed(each).name for each in metadata.requires("tenfold") or () if "extra" not in each}
 
-    assert {"pydantic", "msgspec", "numpy"} <= found
+    assert imported & own and imported & own <= found
     assert not found & {"huggingface_hub", "SQLAlchemy"}
 
 

@@ -150,6 +150,28 @@ def test_a_build_that_fails_leaves_what_was_there(home: Home, folder: Path, tmp_
     assert [each.name for each in installing.drafts(home).iterdir()] == ["installing.lock"]
 
 
+def test_what_a_killed_installation_left_goes_with_the_next(home: Home, tmp_path: Path) -> None:
+    left = installing.drafts(home) / "0123"
+    (left / "site").mkdir(parents=True)
+
+    installing.install(home, installing.inspect(_wheel(tmp_path)))
+
+    assert not left.exists() and plugin_named(home, "extra").version == "1.2"
+
+
+def test_plugins_are_listed_before_they_have_been_looked_at(home: Home) -> None:
+    for number in range(3):
+        (home.plugins / f"p{number}.py").write_text(_plugin(f"p{number}"))
+    catalogue = Catalogue(home)
+
+    catalogue.start_refresh()
+    early = {each.title: each for each in catalogue.so_far().plugins}
+    late = {each.title: each for each in catalogue.load().plugins}
+
+    assert early["p0"].pending and not early["p0"].operations
+    assert not late["p0"].pending and [each.name for each in late["p0"].operations] == ["p0"]
+
+
 def test_a_newer_version_takes_the_place_of_the_older(home: Home, tmp_path: Path) -> None:
     installing.install(home, installing.inspect(_wheel(tmp_path / "1", "1.0")))
     catalogue = Catalogue(home)

@@ -86,7 +86,7 @@ class PluginDetail(QWidget):
         self.environments.show_environments(wanted)
 
     def _show_trouble(self, plugin: PluginRecord) -> None:
-        self.failure.setVisible(plugin.enabled and plugin.failure is not None)
+        self.failure.setVisible(plugin.enabled and plugin.failure is not None and not plugin.pending)
         if plugin.failure is not None:
             remedy = (
                 "Mend it or remove it; it is tried again when its files change, and with Reload. "
