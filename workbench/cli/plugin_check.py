@@ -21,8 +21,8 @@ def add_verb(actions: Any, common: argparse.ArgumentParser) -> None:
         "check",
         help="run a plugin's jobs for real, and say whether it does what Tenfold relies on",
         parents=[common],
-        description="Runs each operation on a tiny model that is made on the spot: twice to its end, and until it "
-        "is cancelled. Nothing is put into your home.",
+        description="Runs each operation on a tiny model made on the spot: twice to its end, and until it is "
+        "cancelled. Nothing is put into your home.",
     )
     parser.add_argument("plugin", help="its name, its module, a file NAME.py, or the folder of its package")
     parser.add_argument("--operation", metavar="NAME", help="only this one; all that it offers otherwise")

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from workbench.errors import NotFoundError, PluginError, WorkbenchError
 from workbench.plugin.operation import Operation, operations_in
+from workbench.plugin.version import check_version, stated_version
 
 #: How a spec names a plugin that is a single file.
 FILE_PREFIX = "file:"
@@ -44,7 +45,7 @@ def import_plugin(plugin: str, folders: Sequence[Path] = ()) -> ModuleType:
     """Import a plugin's module; what it raises becomes a PluginError that holds the traceback."""
     try:
         if not plugin.startswith(FILE_PREFIX):
-            return importlib.import_module(plugin)
+            return _import_module(plugin)
         return _import_file(_find(plugin.removeprefix(FILE_PREFIX), folders))
     except WorkbenchError:
         raise
@@ -76,11 +77,26 @@ def _find(file_name: str, folders: Sequence[Path]) -> Path:
     )
 
 
+def _import_module(name: str) -> ModuleType:
+    spec = importlib.util.find_spec(name)
+    if spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
+        _check_version(name, Path(spec.origin))
+    return importlib.import_module(name)
+
+
+def _check_version(name: str, source: Path) -> None:
+    """Refuse a plugin for another surface before it is imported: what it wants from ours may not be there."""
+    stated = stated_version(source.read_text(encoding="utf-8", errors="replace"))
+    if stated is not None:
+        check_version(name, stated)
+
+
 def _import_file(path: Path) -> ModuleType:
     name = f"tenfold_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise PluginError(f"{path.name} is not a Python file.")
+    _check_version(path.name, path)
     module = importlib.util.module_from_spec(spec)
     # Registered first: dataclasses and pickling look their own module up.
     sys.modules[name] = module
