@@ -1,4 +1,4 @@
-"""`tenfold plugin list, show, install, remove, enable, disable, link, environments`."""
+"""`tenfold plugin list, install, link, remove, enable, disable, environments`."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def _install(home: Home, arguments: argparse.Namespace) -> Answer:
 
 def _link(home: Home, arguments: argparse.Namespace) -> Answer:
     facts = installing.link(home.create(), arguments.folder)
-    text = f"{facts.name} is used from {arguments.folder}: each job runs what the folder holds then."
-    return Answer(text, {"linked": facts.name, "folder": str(arguments.folder)})
+    text = f"{facts.name} is used from {facts.path}: each job runs what the folder holds then."
+    return Answer(text, {"linked": facts.name, "folder": str(facts.path)})
 
 
 def _remove(home: Home, arguments: argparse.Namespace) -> Answer:

@@ -133,7 +133,7 @@ def _failure(text: str) -> OwnEnvironmentError:
         remedy = "Connect this machine to the network, then run it again."
     elif any(sign in lowered for sign in _NOT_THERE):
         message = "What is required can't be had together, or does not exist."
-        remedy = "The details say which requirement stands against which; the plugin must name others."
+        remedy = "Name others; the details say what does not exist, or what stands against what."
     else:
         last = [each.strip() for each in text.splitlines() if each.strip()][-1:]
         message = f"The packages could not be installed: {last[0][:300] if last else 'no reason was given'}"
