@@ -57,6 +57,8 @@ def _take_page(app: QApplication, theme: Theme, window: MainWindow, name: str, s
     if name == "optimize" and window.context.session.library.list():
         # The catalogue process takes seconds the first time.
         wait(lambda: page.operations.rowCount() > 0, _PATIENCE_MS)  # type: ignore[attr-defined]
+    if name == "plugins":
+        wait(lambda: not page.is_looking, _PATIENCE_MS)  # type: ignore[attr-defined]
     if name == "chat" and (kept := page.history.list.item(0)) is not None:  # type: ignore[attr-defined]
         page.history.list.setCurrentItem(kept)  # type: ignore[attr-defined]
     _take(theme, window, stem)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ValidationError
 
 from workbench import __version__
-from workbench.catalogue_entry import OperationEntry, PluginFailure, PluginRecord
+from workbench.catalogue_entry import DrafterEntry, OperationEntry, PluginFailure, PluginRecord
 from workbench.catalogue_probe import LookedAt, Probe
 from workbench.errors import NotFoundError
 from workbench.home import Home
@@ -85,6 +85,21 @@ class Catalogue:
             remedy=f"There are: {known or 'none'}.",
         )
 
+    def drafter(self, name: str) -> DrafterEntry:
+        """The drafter with this name, of a plugin that is switched on.
+
+        Raises:
+            NotFoundError: No plugin offers one.
+        """
+        offered = [each for plugin in self.load().plugins if plugin.enabled for each in plugin.drafters]
+        for entry in offered:
+            if entry.name == name:
+                return entry
+        known = ", ".join(entry.name for entry in offered) or "none"
+        raise NotFoundError(
+            f"No plugin offers the drafter “{name}”.", remedy=f"Plugins offer these drafters: {known}."
+        )
+
     def start_refresh(self) -> None:
         """Begin to look at plugins that are new or have changed; `poll_refresh` tells when that is done."""
         self.close()
@@ -101,7 +116,7 @@ class Catalogue:
         return watch_state(self._home) != self._watched
 
     def forget_failures(self) -> None:
-        """Let the next refresh try anew what failed, and what is not a file of the plugin's own."""
+        """Let the next refresh try anew what failed: the reason may lie in something installed since."""
         kept = {name: entry for name, entry in self._cache.plugins.items() if _worth_keeping(entry)}
         self._cache = _Cache(plugins=kept)
 
@@ -169,6 +184,7 @@ class Catalogue:
             enabled=plugin.name not in self._disabled,
             requires=plugin.requires,
             operations=() if plugin.problem else tuple(_with_requires(e, plugin) for e in known.operations),
+            drafters=() if plugin.problem else known.drafters,
             failure=failure,
             pending=self._must_be_looked_at(plugin),
         )

@@ -72,6 +72,11 @@ class PluginsPage(QWidget):
         self._connect()
         self._make_actions()
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether some plugins are still to be looked at."""
+        return self._poll.isActive()
+
     def refresh(self) -> None:
         """Look at plugins that are new or have changed."""
         self._catalogue.start_refresh()
