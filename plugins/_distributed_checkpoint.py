@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,17 @@ class SharedCheckpoints(Checkpoints):
 
     Workers that do not lead take part in what is kept, as sharded weights are gathered from all, and write
     nothing: their backend's `save` is called with a folder that it leaves alone.
+
+    Args:
+        folder: Where the first worker keeps them; the job's own place where none is given.
     """
 
-    def __init__(self, job: JobContext, group: Group) -> None:
+    def __init__(self, job: JobContext, group: Group, folder: Path | None = None) -> None:
         self._group = group
         if group.rank == 0:
             super().__init__(job)
         else:
-            self._folder = job.checkpoints
+            self._folder = folder or job.checkpoints
         group.barrier()
 
     def save_last(self, step: int, backend: Backend, state: dict[str, Any]) -> None:

@@ -31,6 +31,10 @@ class MlxBackend:
         adapter: Its adapter; None where the model's own weights are trained.
         source: The folder that it was loaded from.
         end_tokens: What ends an answer.
+        writes: Whether this process writes checkpoints; of several one does.
+
+    Attributes:
+        gradients: Of the update that is being computed, by the weight's name.
     """
 
     def __init__(
@@ -40,6 +44,8 @@ class MlxBackend:
         params: FinetuneParams,
         source: Path,
         end_tokens: Sequence[int],
+        *,
+        writes: bool = True,
     ) -> None:
         import mlx.core as mx
         from mlx.utils import tree_flatten
@@ -50,6 +56,7 @@ class MlxBackend:
         self._params = params
         self._source = source
         self._ends = list(end_tokens)
+        self._writes = writes
         self._lower = arithmetic(params)
         trained = tree_flatten(model.trainable_parameters())
         modules = dict(model.named_modules())
@@ -57,7 +64,7 @@ class MlxBackend:
             name: (modules[name.rpartition(".")[0]], name.rpartition(".")[2]) for name, _ in trained
         }
         self._weights: dict[str, Any] = {name: each.astype(mx.float32) for name, each in trained}
-        self._gradients: dict[str, Any] | None = None
+        self.gradients: dict[str, Any] | None = None
         self._draws: Any = mx.random.key(0)
         self._optimizer = _optimizer(params)
         self._optimizer.init(self._weights)
@@ -83,7 +90,7 @@ class MlxBackend:
     def begin(self, seed: int) -> None:
         self._mx.random.seed(seed)
         self._draws = self._mx.random.key(seed)
-        self._gradients = None
+        self.gradients = None
 
     def add(self, piece: Piece, divisor: float) -> float:
         mx = self._mx
@@ -97,31 +104,31 @@ class MlxBackend:
 
         try:
             loss, gradients = mx.value_and_grad(compute)(self._weights)
-            before = self._gradients
+            before = self.gradients
             if before is not None:
                 gradients = {name: before[name] + each for name, each in gradients.items()}
             mx.eval(loss, gradients)
         finally:
             # The model holds what the gradients were traced with.
             self._place(self._weights)
-        self._gradients = gradients
+        self.gradients = gradients
         return float(loss)
 
     def norm(self, clip: float) -> float:
         mx = self._mx
-        gradients = self._gradients or {}
+        gradients = self.gradients or {}
         norm = float(mx.sqrt(sum(each.square().sum() for each in gradients.values())))
         if clip and norm > clip:
             # As PyTorch has it.
             factor = clip / (norm + 1e-6)
-            self._gradients = {name: each * factor for name, each in gradients.items()}
+            self.gradients = {name: each * factor for name, each in gradients.items()}
         return norm
 
     def update(self, rate: float) -> None:
         self._optimizer.learning_rate = rate
-        self._weights = self._optimizer.apply_gradients(self._gradients or {}, self._weights)
+        self._weights = self._optimizer.apply_gradients(self.gradients or {}, self._weights)
         self._mx.eval(self._weights, self._optimizer.state)
-        self._gradients = None
+        self.gradients = None
         self._place(self._weights)
 
     # --- looking at it ------------------------------------------------------------------------------
@@ -143,6 +150,8 @@ class MlxBackend:
     # --- what is kept -------------------------------------------------------------------------------
 
     def save(self, folder: Path, *, optimizer: bool) -> None:
+        if not self._writes:
+            return
         save_tensors(folder / _WEIGHTS, self._weights)
         if optimizer:
             save_tensors(folder / _OPTIMIZER, _flat(self._optimizer.state))
@@ -171,7 +180,7 @@ class MlxBackend:
         return is_out_of_memory(error)
 
     def free(self) -> None:
-        self._gradients = None
+        self.gradients = None
         give_back()
 
     def peak_bytes(self) -> int:

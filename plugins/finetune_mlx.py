@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from plugins._tuning_params import FinetuneParams
-from workbench.plugin import JobContext, MissingExtraError, Model, fact, operation
+from workbench.plugin import JobContext, MissingExtraError, Model, fact, launch_folder, operation
 
 
 class FinetuneMlxParams(FinetuneParams):
@@ -43,6 +43,10 @@ def finetune_mlx(job: JobContext, model: Model, params: FinetuneMlxParams) -> Pa
     checkpoint with the same batches, rates and random numbers: on a CPU its weights are bit-identical to
     those of a run in one piece. It also runs on Linux, slowly, with the same results.
 
+    Started by `mlx.launch -n N job.py`, N processes train together, on one Mac or several: each computes some
+    rows of every batch, and the gradients are summed. The losses are those of one process up to rounding;
+    where there are several machines, all must see the folder of the result.
+
     The proof compares the result with its base: the loss and the answers on held-out examples with a paired
     test, and what was forgotten, on text that it was not trained on.
     """
@@ -51,19 +55,27 @@ def finetune_mlx(job: JobContext, model: Model, params: FinetuneMlxParams) -> Pa
         import mlx_lm  # noqa: F401 - looked for before anything is read
     except ImportError as error:
         raise MissingExtraError("MLX (mlx-lm)", "mlx") from error
+    from plugins._distributed_backend import SharedBackend
+    from plugins._distributed_checkpoint import SharedCheckpoints
+    from plugins._mlx_group import launched_group
     from plugins._mlx_loading import load_base, prepare
     from plugins._mlx_memory import give_back
     from plugins._mlx_tuning import MlxBackend
+    from plugins._tuning_backend import Backend
     from plugins._tuning_packing import check_packing
-    from plugins._tuning_run import Tuned, conditions, tune
+    from plugins._tuning_run import Tuned, conditions, learn, proven
 
     mx.random.seed(job.seed)
     versions = {name: version(name) for name in ("mlx", "mlx-lm")}
 
-    def make(*, end_tokens: tuple[int, ...]) -> MlxBackend:
+    group = launched_group()
+    leads = group is None or group.rank == 0
+
+    def make(*, end_tokens: tuple[int, ...]) -> Backend:
         base = load_base(model.path, params)
         adapter = prepare(base, params, model.path, job.seed)
-        return MlxBackend(base, adapter, params, model.path, end_tokens)
+        own = MlxBackend(base, adapter, params, model.path, end_tokens, writes=leads)
+        return SharedBackend(own, group) if group is not None else own
 
     def proof(tuned: Tuned) -> dict[str, Any]:
         from plugins._mlx_pair import MlxPair
@@ -72,6 +84,10 @@ def finetune_mlx(job: JobContext, model: Model, params: FinetuneMlxParams) -> Pa
         return prove(job, tuned, MlxPair(tuned, params, job.check), conditions(job, tuned, versions))
 
     try:
-        return tune(job, model, params, make, name="mlx", check=check_packing, prove=proof)
+        kept = None
+        if group is not None:
+            kept = SharedCheckpoints(job, group, launch_folder(job.folder) / "checkpoints")
+        tuned = learn(job, model, params, make, name="mlx", check=check_packing, kept=kept)
+        return proven(tuned, params, proof) if leads else tuned.result
     finally:
         give_back()
