@@ -96,6 +96,9 @@ class Error(msgspec.Struct, frozen=True, tag="error", tag_field="kind", omit_def
 
 Event = Spec | State | Progress | Metric | Sample | Log | Artifact | Error
 
+#: No event is longer: a reader never takes more of one line than this into memory.
+_LONGEST_LINE_BYTES = 32 << 20
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Event)
 
@@ -162,7 +165,12 @@ class EventTail:
                 file.seek(self.offset)
                 block = file.read(limit_bytes)
                 if block and b"\n" not in block:
-                    block += file.readline()
+                    block += file.readline(_LONGEST_LINE_BYTES)
+                    if not block.endswith(b"\n") and len(block) > _LONGEST_LINE_BYTES:
+                        # Nothing that we write is so long; its rest is read as the next line.
+                        self.offset += len(block)
+                        self.damaged += 1
+                        return []
         except FileNotFoundError:
             return []
         end = block.rfind(b"\n") + 1

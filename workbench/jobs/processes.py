@@ -12,6 +12,10 @@ from pathlib import Path
 
 import psutil
 
+#: The variable by which every process that a job started is known, even one that left its group.
+_MARK = "TENFOLD_JOB_FOLDER"
+#: Linux ends the process with the highest score where memory runs out; 0 is that of an ordinary one.
+_GIVEN_UP_FIRST = 500
 #: Two readings of one process's start time may differ by a clock tick.
 _SAME_START_S = 1.0
 
@@ -22,13 +26,14 @@ def start(command: Sequence[str], folder: Path, environment: Mapping[str, str]) 
     Raises:
         OSError: The system can't start another process, or the log can't be written.
     """
+    variables = {**environment, _MARK: str(folder)}
     with (folder / "log.txt").open("ab") as log:
         if sys.platform == "win32":
             flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
             return subprocess.Popen(
                 command,
                 cwd=folder,
-                env=dict(environment),
+                env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -37,12 +42,21 @@ def start(command: Sequence[str], folder: Path, environment: Mapping[str, str]) 
         return subprocess.Popen(
             command,
             cwd=folder,
-            env=dict(environment),
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def offer_to_end_first() -> None:
+    """Let the system end this process and its children before the window, where memory runs out; on Linux."""
+    score = Path("/proc/self/oom_score_adj")
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, ValueError):
+            if int(score.read_text()) < _GIVEN_UP_FIRST:
+                score.write_text(str(_GIVEN_UP_FIRST))
 
 
 def no_console() -> int:
@@ -121,3 +135,12 @@ def kill_leftovers(pid: int, created_at: float | None) -> None:
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def kill_strays(folder: Path) -> None:
+    """End every process that the job in a folder started and that left its group, such as a daemon."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            # What the system does not let us look at belongs to somebody else.
+            if process.pid != os.getpid() and process.environ().get(_MARK) == str(folder):
+                process.kill()

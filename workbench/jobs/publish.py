@@ -62,6 +62,7 @@ def publish(result: Path, staging: Path, name: str, progress: Callable[[], None]
             f"The operation returned {result}, which it did not build in its output folder.",
             remedy="An operation must return a file or folder directly below job.out.",
         )
+    _check_content(staging, result)
     force_to_disk(staging, progress)
     out = staging.parent
     alone = sum(1 for _ in staging.iterdir()) == 1
@@ -72,6 +73,21 @@ def publish(result: Path, staging: Path, name: str, progress: Callable[[], None]
         staging.rmdir()
         return target
     return target / result.name
+
+
+def _check_content(staging: Path, result: Path) -> None:
+    """Refuse what is not really there: links to other places, and nothing at all."""
+    for each in (result, *staging.rglob("*")):
+        if each.is_symlink() and not each.resolve().is_relative_to(staging.resolve()):
+            raise PluginError(
+                f"The operation made {each.name}, which is only a link to {each.readlink()}.",
+                remedy="An operation must copy what belongs to its result.",
+            )
+    if size_bytes(result) == 0:
+        raise PluginError(
+            f"The operation returned {result.name}, which holds nothing.",
+            remedy="An operation must return what it made.",
+        )
 
 
 def published(out: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workbench.jobs import processes
 from workbench.jobs.events import Event, EventTail
+from workbench.jobs.log_limit import LogLimit
 from workbench.jobs.stop_requests import request_path
 
 #: How long a worker may take to let go of its memory after it was asked to cancel. A killed MLX worker can
@@ -47,6 +48,7 @@ class Watch:
         self.exit_code: int | None = None
         self._child = child
         self._tail = EventTail(folder / "events.jsonl", offset)
+        self._log = LogLimit(folder / "log.txt")
         self._cancel_at: float | None = None
         self._forced = False
 
@@ -67,8 +69,10 @@ class Watch:
         if gone and self._tail.offset == before:
             self.ended = True
             processes.kill_leftovers(self.pid, self.created_at)
+            processes.kill_strays(self.folder)
         elif not gone:
             self._press()
+            self._log.keep()
         return events
 
     def asked_to_cancel(self) -> bool:

@@ -19,6 +19,8 @@ from workbench.jobs.context import WorkerContext, default_threads
 from workbench.jobs.events import Artifact, Event, State, now
 from workbench.jobs.last_word import last_word
 from workbench.jobs.loading import load_operation, plugin_folders
+from workbench.jobs.processes import offer_to_end_first
+from workbench.jobs.ranks import folder_of_rank, launch_rank
 from workbench.jobs.sampler import Sampler
 from workbench.jobs.sink import EventSink
 from workbench.jobs.spec import ModelInput
@@ -74,6 +76,10 @@ class Job:
             folder, target = self._places(operation, arguments)
         except (WorkbenchError, OSError) as error:
             return _refuse(words, error)
+        rank = launch_rank()
+        if rank:
+            # The first of several processes that run this script leads, and what the others make is dropped.
+            folder, target = _made(folder_of_rank(folder, rank)), None
         # Two workers in one folder would mix their checkpoints; the system frees the lock of a dead one.
         lock = FileLock(folder / "worker.lock")
         try:
@@ -87,6 +93,8 @@ class Job:
             return _Run(self, operation, arguments, folder, target, script.parent).execute()
         finally:
             lock.release()
+            if rank:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _places(self, operation: Operation, arguments: Arguments) -> tuple[Path, Path | None]:
         """The job's folder, and where the result is moved at the end: None where it stays in the folder."""
@@ -145,6 +153,7 @@ class _Run:
 
     def _prepare_environment(self) -> None:
         """What backends read when they are first imported."""
+        offer_to_end_first()
         threads = str(self._arguments.threads or default_threads())
         os.environ.setdefault("OMP_NUM_THREADS", threads)
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -187,8 +196,15 @@ class _Run:
                 values[name] = [self._found(name, each) for each in value]
         params = operation.params(**values)
         if operation.input is None:
-            return Path(operation.run(context, params))
-        return Path(operation.run(context, self._model(context), params))
+            returned: object = operation.run(context, params)
+        else:
+            returned = operation.run(context, self._model(context), params)
+        if not isinstance(returned, str | os.PathLike):
+            raise PluginError(
+                f"{operation.title} returned {returned!r:.100}, which is no path.",
+                remedy="An operation must return the file or folder that it built below job.out.",
+            )
+        return Path(returned)
 
     def _model(self, context: WorkerContext) -> Model:
         if self._arguments.model is None:
