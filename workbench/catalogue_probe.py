@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from workbench.catalogue_entry import OperationEntry, PluginFailure
+from workbench.catalogue_entry import DrafterEntry, OperationEntry, PluginFailure
 from workbench.environments.environment import find
 from workbench.home import Home
 from workbench.jobs.processes import no_console
@@ -20,6 +20,9 @@ from workbench.plugin_home.finding import FoundPlugin, with_site
 
 #: How long a plugin may take to import: ours take half a second on a slow machine.
 LIMIT_S = 10.0
+#: What it may print while it is imported, and how much of that is shown.
+_MOST_SAID_BYTES = 16 << 20
+_SHOWN_BYTES = 4000
 
 
 class LookedAt(BaseModel):
@@ -27,6 +30,7 @@ class LookedAt(BaseModel):
 
     digest: str
     operations: tuple[OperationEntry, ...] = ()
+    drafters: tuple[DrafterEntry, ...] = ()
     failure: PluginFailure | None = None
 
 
@@ -38,7 +42,8 @@ class Probe:
         self._until = time.monotonic() + LIMIT_S
         self._folder = tempfile.TemporaryDirectory(prefix="tenfold-catalogue-", ignore_cleanup_errors=True)
         self._out = Path(self._folder.name) / "answer.json"
-        with (Path(self._folder.name) / "said.txt").open("wb") as said:
+        self._said = Path(self._folder.name) / "said.txt"
+        with self._said.open("wb") as said:
             self._process = subprocess.Popen(
                 [
                     str(_interpreter(plugin, home)),
@@ -59,6 +64,8 @@ class Probe:
     def poll(self) -> LookedAt | None:
         """What came of it; None while it is at work."""
         if self._process.poll() is None:
+            if self._said.stat().st_size > _MOST_SAID_BYTES:
+                return self._failed("It printed without end while it was imported.")
             if time.monotonic() < self._until:
                 return None
             return self._failed(f"It did not finish its import within {LIMIT_S:.0f} seconds.")
@@ -74,10 +81,11 @@ class Probe:
             operations = tuple(
                 OperationEntry.model_validate({**each, **where}) for each in answer["operations"]
             )
+            drafters = tuple(DrafterEntry.model_validate({**each, **where}) for each in answer["drafters"])
         except ValidationError as error:
             return self._failed("What it declares can't be read.", str(error))
         self.stop()
-        return LookedAt(digest=plugin.digest, operations=operations)
+        return LookedAt(digest=plugin.digest, operations=operations, drafters=drafters)
 
     def wait(self, seconds: float) -> None:
         try:
@@ -94,15 +102,21 @@ class Probe:
     def _failed(self, reason: str, trace: str = "") -> LookedAt:
         self._process.kill()
         self._process.wait()
-        said = (Path(self._folder.name) / "said.txt").read_text(encoding="utf-8", errors="replace")
+        said = _end_of(self._said)
         self.stop()
         failure = PluginFailure(
             plugin=self.plugin.name,
             source=self.plugin.source,
             reason=reason,
-            traceback=trace or said[-4000:],
+            traceback=trace or said,
         )
         return LookedAt(digest=self.plugin.digest, failure=failure)
+
+
+def _end_of(said: Path) -> str:
+    with said.open("rb") as file:
+        file.seek(-min(_SHOWN_BYTES, said.stat().st_size), os.SEEK_END)
+        return file.read(_SHOWN_BYTES).decode("utf-8", "replace")
 
 
 def _interpreter(plugin: FoundPlugin, home: Home) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from workbench.errors import WorkbenchError
 from workbench.jobs.loading import import_plugin
+from workbench.plugin.drafting import drafters_in
 from workbench.plugin.operation import Operation, operations_in
 
 
@@ -21,8 +22,13 @@ def main(argv: list[str]) -> int:
     answer: dict[str, object]
     try:
         module = import_plugin(plugin, [Path(folder)])
-        answer = {"operations": [as_data(each) for each in operations_in(vars(module))]}
-        if not answer["operations"]:
+        answer = {
+            "operations": [as_data(each) for each in operations_in(vars(module))],
+            "drafters": [
+                each.model_dump(mode="json", exclude={"make"}) for each in drafters_in(vars(module))
+            ],
+        }
+        if not answer["operations"] and not answer["drafters"]:
             answer = {"error": "It offers no operation.", "traceback": ""}
     except WorkbenchError as error:
         answer = {"error": error.message, "traceback": error.details}

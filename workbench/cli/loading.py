@@ -14,11 +14,16 @@ from workbench.engines.drafts import propose_draft
 from workbench.engines.request import AdapterOptions, DraftOptions, EngineName, KvType, LoadOptions
 from workbench.engines.wire import LoadReport
 from workbench.errors import NotFoundError, UsageError
+from workbench.jobs.loading import FILE_PREFIX
 from workbench.library.bases import base_to_load, no_base
 from workbench.library.load_history import Load
 from workbench.library.records import ModelRecord
 from workbench.model import ModelFormat
+from workbench.plugin_home.finding import site_of
 from workbench.session import Session
+
+#: How `--draft` names a drafter that a plugin offers.
+_OF_PLUGIN = "plugin:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ def add_load_flags(parser: argparse.ArgumentParser, *, parallel: int) -> None:
     group.add_argument(
         "--draft",
         metavar="MODEL",
-        help="guess ahead with this model, from the prompt itself (ngram), or as the library proposes (auto)",
+        help="guess ahead with this model, from the prompt itself (ngram), as the library proposes (auto), "
+        "or as a plugin does (plugin:NAME)",
     )
     group.add_argument("--draft-tokens", type=_positive, default=4, help="tokens to guess at a time (4)")
     group.add_argument(
@@ -179,8 +185,20 @@ def _draft(session: Session, model: NamedModel, arguments: argparse.Namespace) -
         return DraftOptions(kind="ngram", tokens=arguments.draft_tokens)
     if arguments.draft == "auto":
         return _proposed(session, model, arguments.draft_tokens)
+    if arguments.draft.startswith(_OF_PLUGIN):
+        return _of_plugin(session, arguments.draft.removeprefix(_OF_PLUGIN), arguments.draft_tokens)
     path = find_model(session, arguments.draft).path
     return DraftOptions(kind="model", path=str(path), tokens=arguments.draft_tokens)
+
+
+def _of_plugin(session: Session, name: str, tokens: int) -> DraftOptions:
+    """A drafter that a plugin offers, with where the engine's process finds the plugin."""
+    entry = session.catalogue.drafter(name)
+    is_file = entry.plugin.startswith(FILE_PREFIX)
+    place = session.home.plugins if is_file else site_of(session.home, entry.plugin)
+    return DraftOptions(
+        kind="plugin", plugin=entry.plugin, name=entry.name, path=str(place or ""), tokens=tokens
+    )
 
 
 def _proposed(session: Session, model: NamedModel, tokens: int) -> DraftOptions:

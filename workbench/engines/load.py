@@ -13,13 +13,14 @@ import msgspec
 from workbench.engines.base import Engine, Rows, Tokenizer
 from workbench.engines.choose import adapter_alone, choose_engine, conflicts
 from workbench.engines.draft_model import ModelDrafter, check_same_vocabulary
+from workbench.engines.plugin_draft import open_plugin_draft
 from workbench.engines.prompt_store import PromptStore
 from workbench.engines.prompting import Prompting
 from workbench.engines.request import GREEDY, LoadOptions, Request
 from workbench.engines.scheduler import Guessing, Scheduler
 from workbench.engines.speculation import Drafter, NgramDrafter
 from workbench.engines.wire import Finished, LoadReport, OptionCheck
-from workbench.errors import ModelFileError, OutOfMemoryError, UsageError
+from workbench.errors import ModelFileError, OutOfMemoryError, UsageError, WorkbenchError
 from workbench.model import AdapterContainer, ModelFacts
 
 Progress = Callable[[float], None]
@@ -220,7 +221,13 @@ def _guessing(options: LoadOptions, loaded: _Loaded) -> Guessing | None:
             remedy="Load it without a draft.",
         )
     drafter: Drafter = NgramDrafter()
-    if draft.kind == "model":
+    if draft.kind == "plugin":
+        try:
+            drafter = open_plugin_draft(draft, loaded.tokenizer)
+        except WorkbenchError:
+            loaded.rows.close()
+            raise
+    elif draft.kind == "model":
         if loaded.reopen is None:
             raise UsageError("This engine takes no draft model.")
         _facts(Path(draft.path))
@@ -262,7 +269,7 @@ def _probe_draft(scheduler: Scheduler, options: LoadOptions) -> None:
         for each in scheduler.step():
             if isinstance(each, Finished):
                 drafted, accepted = each.figures.drafted, each.figures.accepted
-    what = "prompt n-grams" if draft.kind == "ngram" else Path(draft.path).name
+    what = {"ngram": "prompt n-grams", "plugin": draft.name, "model": Path(draft.path).name}[draft.kind]
     rate = f"{accepted} of {drafted} guesses right" if drafted else "no guess was made"
     scheduler.add_check(
         OptionCheck(

@@ -132,14 +132,18 @@ class DraftOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Where guesses for speculative decoding come from (arXiv 2211.17192).
 
     Attributes:
-        kind: `model` (a smaller model with the same vocabulary) or `ngram` (the prompt itself).
-        path: The draft model's file or folder; empty for `ngram`.
+        kind: `model` (a smaller model with the same vocabulary), `ngram` (the prompt itself) or `plugin`.
+        path: The draft model's file or folder; where the plugin is imported from; empty otherwise.
         tokens: How many tokens to guess at a time.
+        plugin: The plugin that offers the drafter: a module, or `file:NAME.py`.
+        name: The drafter's name.
     """
 
-    kind: Literal["model", "ngram"]
+    kind: Literal["model", "ngram", "plugin"]
     path: str = ""
     tokens: int = 4
+    plugin: str = ""
+    name: str = ""
 
 
 class AdapterOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -30,8 +30,9 @@ from workbench.data.sides import Side, SideChoices, Sides, open_sides, side_of
 from workbench.data.texts import PromptTexts
 from workbench.data.token_set import TokenSet
 from workbench.data.tokenizing import Recipe, token_set
-from workbench.engines.base import Engine
+from workbench.engines.base import Engine, Tokenizer
 from workbench.engines.request import Constraint, LoadOptions, Message, Request, Sampling
+from workbench.engines.speculation import Drafter
 from workbench.engines.wire import Delta, Failed, Finished, Started
 from workbench.errors import (
     DiskFullError,
@@ -47,6 +48,7 @@ from workbench.errors import (
     WorkbenchError,
 )
 from workbench.hardware import peak_resident_bytes
+from workbench.jobs.ranks import folder_of_leader as launch_folder
 from workbench.measure.card import Card
 from workbench.measure.card import encode as encode_card
 from workbench.measure.divergence import Distance, Divergence
@@ -61,6 +63,7 @@ from workbench.model import Model, ModelFacts, ModelFormat, TensorGroup
 from workbench.params import Choice, Param, Params, Search
 from workbench.plugin.calls import calibration_text, general_items, general_text, open_engine, prove
 from workbench.plugin.context import JobContext
+from workbench.plugin.drafting import drafter
 from workbench.plugin.operation import Backend, Needs, Operation, operation
 from workbench.plugin.version import API_VERSION
 from workbench.tuning.selection import Selection, is_target, read_selection
@@ -81,6 +84,7 @@ __all__ = [
     "DiskFullError",
     "Distance",
     "Divergence",
+    "Drafter",
     "Engine",
     "Failed",
     "Finished",
@@ -118,11 +122,13 @@ __all__ = [
     "Started",
     "TensorGroup",
     "TokenSet",
+    "Tokenizer",
     "UnsafeModelError",
     "WorkbenchError",
     "calibration_text",
     "collate",
     "data_layout",
+    "drafter",
     "encode_card",
     "epoch_batches",
     "exact_match",
@@ -131,6 +137,7 @@ __all__ = [
     "general_items",
     "general_text",
     "is_target",
+    "launch_folder",
     "may_become",
     "measured_model",
     "open_engine",

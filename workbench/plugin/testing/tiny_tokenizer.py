@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 PADDING, BEGIN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -75,5 +76,5 @@ def _added(number: int, text: str) -> dict[str, object]:
     return {"id": number, "content": text, **plain, "special": True}
 
 
-def _write(path: Path, content: dict[str, object]) -> None:
+def _write(path: Path, content: Mapping[str, object]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")

@@ -171,7 +171,7 @@ class Worker:
             events=tuple(self._events),
             damaged=self._tail.damaged,
             touched=tuple(watching.touched(self._notes)),
-            stopped_in_s=ended - since if since is not None else None,
+            stopped_in_s=max(0.0, ended - since) if since is not None else None,
         )
 
 
