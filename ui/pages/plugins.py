@@ -27,6 +27,8 @@ from ui.json_process import JsonProcess
 from ui.models.plugin_list import PluginListModel, state_words
 from ui.panels.plugins.detail import PluginDetail
 from ui.panels.plugins.develop_card import DevelopCard
+from ui.panels.plugins.environment_maker import EnvironmentMaker
+from ui.panels.plugins.environments_dialog import EnvironmentsDialog
 from ui.panels.plugins.install_dialog import InstallDialog
 from ui.widgets.card import label
 from ui.widgets.plugin_delegate import PluginDelegate
@@ -65,7 +67,9 @@ class PluginsPage(QWidget):
         self._removal = JsonProcess("workbench.plugin_home.process", self)
         self._removal.answered.connect(self._removed)
         self._removal.failed.connect(self._report)
+        self._maker = EnvironmentMaker(self._home, self)
         context.closing.connect(self._removal.stop)
+        context.closing.connect(self._maker.close)
         self.model = PluginListModel(self)
         self.detail = PluginDetail(context.theme)
         self._build()
@@ -184,7 +188,8 @@ class PluginsPage(QWidget):
         except WorkbenchError as error:
             self._report(error)
             found = []
-        self.detail.show_environments(found)
+        self.detail.show_environments(found, making=self._maker.key)
+        self.environments_button.setVisible(bool(environment.environments(self._home)))
 
     def _count(self) -> None:
         plugins = self.model.plugins
@@ -271,6 +276,30 @@ class PluginsPage(QWidget):
         self._context.message.emit("good", f"The environment with {', '.join(gone.requirements)} is removed.")
         self._show_current()
 
+    def _make_environment(self, requirements: tuple[str, ...]) -> None:
+        self._maker.make(requirements)
+        self._show_current()
+
+    def _environment_ended(self, told: str) -> None:
+        if told:
+            self._context.message.emit("good", told)
+        # A plugin that imports what it requires could not be looked at before.
+        self.reload()
+
+    def _environment_failed(self, error: WorkbenchError) -> None:
+        self._report(error)
+        self._show_current()
+
+    def _show_environments(self) -> None:
+        dialog = EnvironmentsDialog(self)
+        dialog.show_environments(environment.environments(self._home))
+        dialog.remove_wanted.connect(self._remove_environment)
+        dialog.remove_wanted.connect(
+            lambda _key: dialog.show_environments(environment.environments(self._home))
+        )
+        dialog.exec()
+        dialog.deleteLater()
+
     def _report(self, error: WorkbenchError) -> None:
         self._context.message.emit("bad", str(error))
 
@@ -285,6 +314,9 @@ class PluginsPage(QWidget):
         self.search.setFixedWidth(200)
         self.reload_button = QPushButton("Reload")
         self.reload_button.setToolTip("Look at every plugin that failed or changed (F5)")
+        self.environments_button = QPushButton("Environments…")
+        self.environments_button.setToolTip("What jobs with requirements of their own run in, and its size")
+        self.environments_button.hide()
         self.install_button = QPushButton("Install…")
         self.install_button.setProperty("variant", "primary")
         head = QHBoxLayout()
@@ -292,7 +324,8 @@ class PluginsPage(QWidget):
         head.addWidget(label(self.title, "title"))
         head.addWidget(self._summary)
         head.addStretch(1)
-        for part in (self.search, self.reload_button, self.install_button):
+        buttons = (self.environments_button, self.reload_button, self.install_button)
+        for part in (self.search, *buttons):
             head.addWidget(part)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setHandleWidth(12)
@@ -351,7 +384,13 @@ class PluginsPage(QWidget):
         self.develop.copied.connect(lambda: self._context.message.emit("good", "The command is copied."))
         self.detail.switched.connect(self._switch)
         self.detail.remove_wanted.connect(self._remove)
-        self.detail.environment_removal_wanted.connect(self._remove_environment)
+        self.detail.environments.remove_wanted.connect(self._remove_environment)
+        self.detail.environments.make_wanted.connect(self._make_environment)
+        self.detail.environments.stop_wanted.connect(self._maker.stop)
+        self._maker.told.connect(self.detail.environments.tell)
+        self._maker.ended.connect(self._environment_ended)
+        self._maker.failed.connect(self._environment_failed)
+        self.environments_button.clicked.connect(self._show_environments)
         self.detail.open_wanted.connect(
             lambda operation: self._context.open_page.emit("optimize", (None, operation, None))
         )

@@ -105,11 +105,18 @@ def _remove(home: Home, words: Sequence[str]) -> dict[str, Any]:
     return {"done": installing.remove(home, plugin_named(home, words[0]))}
 
 
+def _make_environment(home: Home, words: Sequence[str]) -> dict[str, Any]:
+    """REQUIREMENT …: make the environment that holds them before a job needs it."""
+    made = ensure(home, words, _Told(_tell))
+    return {"done": f"The environment with {', '.join(made.requirements)} is ready."}
+
+
 _VERBS: dict[str, Callable[[Home, Sequence[str]], dict[str, Any]]] = {
     "inspect": _inspect,
     "fetch": _fetch,
     "install": _install,
     "remove": _remove,
+    "make-environment": _make_environment,
 }
 
 

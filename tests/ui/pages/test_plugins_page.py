@@ -21,7 +21,7 @@ from workbench.catalogue_entry import PluginRecord
 from workbench.environments import environment
 from workbench.environments.making import ensure
 from workbench.home import Home
-from workbench.plugin_home.choices import read_choices
+from workbench.plugin_home.choices import add_link, read_choices
 from workbench.plugin_home.installing import RIGHTS
 
 _PATIENCE_MS = 30_000
@@ -47,7 +47,7 @@ def page(home: Home, context: AppContext, qtbot: QtBot) -> Iterator[PluginsPage]
     qtbot.addWidget(made)
     made.resize(1100, 760)
     made.show()
-    qtbot.waitUntil(lambda: made.model.rowCount() > 0, timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: made.model.rowCount() > 0 and not made.is_looking, timeout=_PATIENCE_MS)
     yield made
     made.hide()
 
@@ -164,10 +164,7 @@ def test_the_list_is_walked_by_keys(page: PluginsPage, qtbot: QtBot) -> None:
 def test_an_environment_is_shown_with_its_size_and_removed(
     page: PluginsPage, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    for name in ("UV_FIND_LINKS", "PIP_FIND_LINKS"):
-        monkeypatch.setenv(name, str(make_old_packaging(tmp_path).parent))
-    for name in ("UV_NO_INDEX", "PIP_NO_INDEX", "UV_OFFLINE"):
-        monkeypatch.setenv(name, "1")
+    _only_old_packaging(tmp_path, monkeypatch)
     _choose(page, "mine")
     assert "Not made yet" in _texts(page.detail.environments)
 
@@ -179,6 +176,49 @@ def test_an_environment_is_shown_with_its_size_and_removed(
 
     assert environment.environments(home) == []
     assert "Not made yet" in _texts(page.detail.environments)
+
+
+def test_a_plugin_that_imports_what_is_missing_works_once_its_environment_is_made(
+    page: PluginsPage, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    _only_old_packaging(tmp_path / "index", monkeypatch)
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(
+        '[project]\nname = "extra"\nversion = "1"\ndependencies = ["packaging==20.4"]\n'
+        '[project.entry-points."tenfold.plugins"]\nextra = "extra"\n'
+    )
+    check = "import packaging\nassert packaging.__version__ == '20.4', 'too new'\n"
+    (folder / "extra.py").write_text(check + WHICH_VERSION.format(name="other", requires=()))
+    add_link(home, folder)
+    qtbot.waitUntil(lambda: any(each.title == "extra" for each in page.model.plugins), timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: not page.is_looking, timeout=_PATIENCE_MS)
+    _choose(page, "extra")
+    assert "too new" in page.detail.failure.details
+
+    (make,) = page.detail.environments.buttons
+    make.click()
+    assert page.detail.environments.buttons[0].text() == "Stop"
+
+    qtbot.waitUntil(
+        lambda: [card.entry.name for card in page.detail.cards] == ["other"], timeout=_PATIENCE_MS
+    )
+    assert not page.detail.failure.isVisible() and page.environments_button.isVisible()
+    assert page.detail.environments.buttons[0].text() == "Remove"
+
+
+def test_making_an_environment_can_be_stopped(
+    page: PluginsPage, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    _only_old_packaging(tmp_path / "index", monkeypatch)
+    _choose(page, "mine")
+    with environment.lock_of(home, environment.key_of([_OLD])):
+        page.detail.environments.buttons[0].click()
+        qtbot.waitUntil(lambda: "waiting" in _texts(page.detail.environments), timeout=_PATIENCE_MS)
+        page.detail.environments.buttons[0].click()
+
+        assert page.detail.environments.buttons[0].text() == "Make now"
+    assert environment.environments(home) == []
 
 
 def test_a_wheel_is_shown_before_it_is_installed(
@@ -265,6 +305,14 @@ def test_a_state_is_a_word_and_not_only_a_colour() -> None:
     model = PluginListModel()
     model.set_plugins([off])
     assert "off" in model.data(model.index(0), Qt.ItemDataRole.AccessibleTextRole)
+
+
+def _only_old_packaging(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the installers find one wheel and no network."""
+    for name in ("UV_FIND_LINKS", "PIP_FIND_LINKS"):
+        monkeypatch.setenv(name, str(make_old_packaging(folder).parent))
+    for name in ("UV_NO_INDEX", "PIP_NO_INDEX", "UV_OFFLINE"):
+        monkeypatch.setenv(name, "1")
 
 
 def _record(title: str) -> PluginRecord:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVB
 
 from ui import format as show
 from ui.models.plugin_list import KIND_WORDS
-from ui.panels.plugins.environment_rows import EnvironmentRows
+from ui.panels.plugins.environment_rows import EnvironmentRows, Wanted
 from ui.panels.plugins.operation_card import OperationCard
 from ui.theme import Theme
 from ui.widgets.badge import Badge
@@ -20,7 +20,6 @@ from ui.widgets.form_inputs import Switch
 from ui.widgets.message import MessageBar
 from ui.widgets.model_title import WrappedTitle
 from workbench.catalogue_entry import PluginRecord
-from workbench.environments.environment import Environment
 from workbench.plugin_home.installed import InstalledPackage
 
 #: Longer lines of text are no easier to read.
@@ -35,13 +34,11 @@ class PluginDetail(QWidget):
         switched: Whether the plugin is to be on.
         open_wanted: The name of an operation to show on the Optimize page.
         remove_wanted: The plugin is to be taken out of the home.
-        environment_removal_wanted: The key of an environment.
     """
 
     switched = Signal(bool)
     open_wanted = Signal(str)
     remove_wanted = Signal()
-    environment_removal_wanted = Signal(str)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,9 +78,10 @@ class PluginDetail(QWidget):
         if before is None or before.name != plugin.name:
             self._scroll.verticalScrollBar().setValue(0)
 
-    def show_environments(self, wanted: Sequence[tuple[tuple[str, ...], Environment | None]]) -> None:
-        """The environments that the shown plugin's jobs need."""
-        self.environments.show_environments(wanted)
+    def show_environments(self, wanted: Sequence[Wanted], *, making: str = "") -> None:
+        """The environments that the shown plugin's jobs need; hidden where they need none."""
+        self._environment_card.setVisible(bool(wanted))
+        self.environments.show_environments(wanted, making=making)
 
     def _show_trouble(self, plugin: PluginRecord) -> None:
         self.failure.setVisible(plugin.enabled and plugin.failure is not None and not plugin.pending)
@@ -122,9 +120,7 @@ class PluginDetail(QWidget):
         column.setContentsMargins(0, 0, 8, 0)
         column.setSpacing(12)
         column.addWidget(self._build_head())
-        self.environments = EnvironmentRows(self._inner)
-        self.environments.remove_wanted.connect(self.environment_removal_wanted)
-        column.addWidget(self.environments)
+        column.addWidget(self._build_environments())
         self._operations = QVBoxLayout()
         self._operations.setSpacing(12)
         column.addLayout(self._operations)
@@ -139,6 +135,22 @@ class PluginDetail(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._scroll)
+
+    def _build_environments(self) -> QWidget:
+        self._environment_card = Card("Environment of its own", self._inner)
+        self._environment_card.column.addWidget(
+            label(
+                "It requires what Tenfold lacks, or has in another version. Its jobs run in a Python of "
+                "their own: the first of them makes it, which downloads the packages, and the next use it.",
+                "second",
+                self._environment_card,
+                wrap=True,
+            )
+        )
+        self.environments = EnvironmentRows(self._environment_card)
+        self._environment_card.column.addWidget(self.environments)
+        self._environment_card.hide()
+        return self._environment_card
 
     def _build_head(self) -> QWidget:
         card = Card(parent=self._inner)
