@@ -27,7 +27,7 @@ class MlxGroup:
         return int(self._group.size())
 
     def sum(self, values: Sequence[float]) -> list[float]:
-        found: list[float] = np.array(self._summed(self._mx.array(values)), dtype=np.float64).tolist()
+        found: list[float] = np.array(self._summed(self._mx.array(list(values))), dtype=np.float64).tolist()
         return found
 
     def sum_gradients(self, backend: Any) -> None:
