@@ -39,14 +39,13 @@ def distill(
     from plugins._torch_loading import load_base, prepare
     from plugins._tuning_run import TUNING, Tuned, conditions, learn, proven
 
-    transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(job.threads)
-    torch.manual_seed(job.seed)
     versions = {each.__name__: each.__version__ for each in (torch, transformers, peft)}
 
     def make(*, end_tokens: tuple[int, ...]) -> DistillBackend:
         base = job.run_native(lambda: load_base(student.path, params))
         guide = Teacher(load_frozen(job, teacher, params), params, job.check) if teacher is not None else None
+        # An adapter begins at random.
+        torch.manual_seed(job.seed)
         return DistillBackend(
             prepare(base, params, student.path.name),
             params,

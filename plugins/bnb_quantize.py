@@ -9,6 +9,7 @@ from typing import Any, Literal
 from plugins._adapter_base import skeleton
 from plugins._model_files import copy_texts, full_precision_config
 from plugins._torch_loading import device, load_causal
+from plugins._torch_present import import_torch
 from workbench.plugin import (
     Choice,
     JobContext,
@@ -104,19 +105,14 @@ def bnb_quantize(job: JobContext, model: Model, params: BnbQuantizeParams) -> Pa
     Made for CUDA; it also runs on a processor, for small models and slowly in 8 bits. Resuming after a pause
     begins anew, with the same result.
     """
-    try:
-        import torch
-        import transformers
-    except ImportError as error:
-        raise MissingExtraError("PyTorch with transformers", "torch") from error
+    import_torch(job)
+    import torch
+
     if find_spec("bitsandbytes") is None:
         raise MissingExtraError("bitsandbytes, which runs on Linux and Windows,", "bnb")
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(job.threads)
     config = full_precision_config(model.path, "bitsandbytes starts from full precision")
     stored = str(config.get("dtype") or config.get("torch_dtype") or "float32").removeprefix("torch.")
-    kept = _kept(model.path, params.keep)
+    kept = job.run_native(lambda: _kept(model.path, params.keep))
     settings = _settings(params, kept, getattr(torch, stored, torch.float32))
     job.reserve(job.out, model.facts.size_bytes // 2)
     job.progress(0, 2, unit="steps", label="Quantizing")

@@ -8,11 +8,11 @@ from typing import Literal
 from plugins._distill_loss import Goal
 from plugins._distill_run import check_same_tokens, distill, examples
 from plugins._model_files import full_precision_config
+from plugins._torch_present import import_torch
 from plugins._tuning_params import DATA_FILES, FinetuneParams
 from workbench.plugin import (
     Choice,
     JobContext,
-    MissingExtraError,
     Model,
     Param,
     ParameterError,
@@ -132,12 +132,7 @@ def distill_model(job: JobContext, model: Model, params: DistillParams) -> Path:
     The result is a whole model. `proof.json` in it compares the student before and after with its teacher on
     held-out text: the divergence from its predictions, and the loss.
     """
-    try:
-        import peft  # noqa: F401
-        import torch  # noqa: F401
-        import transformers  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("PyTorch with transformers and PEFT", "torch") from error
+    import_torch(job, "peft")
     full_precision_config(model.path, "what is learned would be lost in their coarse steps")
     teacher = params.teacher.expanduser().resolve()
     if not (teacher / "config.json").is_file():
@@ -146,7 +141,7 @@ def distill_model(job: JobContext, model: Model, params: DistillParams) -> Path:
             f"{teacher.name} is no folder with a model in safetensors.",
             remedy="Choose a folder that holds config.json and weights; an adapter is merged first.",
         )
-    check_same_tokens(model.path, teacher)
+    job.run_native(lambda: check_same_tokens(model.path, teacher))
     common = {name: value for name, value in params.model_dump().items() if name in _SHARED}
     tuning = FinetuneParams(
         data=examples(job, params.data),

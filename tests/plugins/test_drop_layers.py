@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from plugins.drop_layers import RECORD, DropLayersParams, drop_layers
+from plugins._drop_params import DropLayersParams
+from plugins.drop_layers import RECORD, drop_layers
 from tests.plugins.here import figures, job_in, model_at, predictions, save_model
 from workbench.errors import JobPaused, ModelFileError, ParameterError, WorkbenchError
 from workbench.library.hashing import content_hash
