@@ -75,7 +75,6 @@ def choose_blocks(
     place = job.checkpoints / "importance.json"
     kept = _read(place, of)
     rounds = count if measure == "greedy" else 1
-    # A round of candidates costs about half of as many whole passes: see `_divergences`.
     total = rounds * len(windows)
     while len(kept.rounds) < rounds:
         for number in range(kept.windows, len(windows)):
