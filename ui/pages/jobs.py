@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from ui.context import AppContext
 from ui.models.job_list import JobListModel
+from ui.panels.sweeps.dialog import SweepsDialog
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.job_detail import JobDetail
 from ui.widgets.job_listing import JobListing
@@ -42,6 +43,7 @@ class JobsPage(QWidget):
         self._context = context
         self._board = context.session.board
         self._stale = True
+        self._sweeps: SweepsDialog | None = None
         self.model = JobListModel(self)
         self.listing = JobListing(context.theme, self.model)
         self.detail = JobDetail(context)
@@ -68,6 +70,14 @@ class JobsPage(QWidget):
             self.listing.choose(job_id)
         if isinstance(tab, str):
             self.detail.open_tab(tab)
+
+    def open_sweeps(self) -> None:
+        """Show the sweeps of this home, beside the window."""
+        if self._sweeps is None:
+            self._sweeps = SweepsDialog(self._context.theme, self._context.session.home, self)
+            self._sweeps.job_wanted.connect(self.open)
+        self._sweeps.show()
+        self._sweeps.raise_()
 
     def actions(self) -> list[QAction]:  # type: ignore[override]
         """What the palette and the shortcuts sheet offer of this page."""
@@ -222,6 +232,9 @@ class JobsPage(QWidget):
         head.addWidget(title)
         head.addWidget(self._summary)
         head.addStretch(1)
+        self._show_sweeps = QPushButton("Sweeps")
+        self._show_sweeps.setToolTip("Compare the trials of a sweep: what was tried, and what came of it")
+        head.addWidget(self._show_sweeps)
         head.addWidget(self._export)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setHandleWidth(12)
@@ -264,6 +277,7 @@ class JobsPage(QWidget):
             ("Search jobs", "Ctrl+F", self.listing.search.setFocus),
             ("Show the job's log", "Ctrl+L", lambda: self.detail.open_tab("Log")),
             ("Show the job's plots", "", lambda: self.detail.open_tab("Plots")),
+            ("Compare the trials of a sweep", "", self.open_sweeps),
         ):
             action = QAction(text, self)
             if keys:
@@ -281,6 +295,7 @@ class JobsPage(QWidget):
         self.model.counts_changed.connect(self._show_counts)
         self.detail.wanted.connect(self._do)
         self._export.clicked.connect(lambda: self._do_chosen("export"))
+        self._show_sweeps.clicked.connect(self.open_sweeps)
         self._context.jobs_changed.connect(self._take_updates)
 
 
