@@ -70,7 +70,7 @@ def _list(home: Home, _arguments: argparse.Namespace) -> Answer:
             each.version or "-",
             _KINDS[each.kind],
             _state(each),
-            ", ".join(offered.name for offered in each.operations) or "-",
+            ", ".join(_offered(each)) or "-",
         )
         for each in plugins
     ]
@@ -162,6 +162,10 @@ def _ask(described: str, arguments: argparse.Namespace) -> None:
     sys.stderr.flush()
     if sys.stdin.readline().strip().casefold() not in ("y", "yes"):
         raise UsageError("Nothing was installed.")
+
+
+def _offered(plugin: PluginRecord) -> list[str]:
+    return [*(each.name for each in plugin.operations), *(each.name for each in plugin.drafters)]
 
 
 def _state(plugin: PluginRecord) -> str:
