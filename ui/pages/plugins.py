@@ -31,6 +31,7 @@ from ui.panels.plugins.environment_maker import EnvironmentMaker
 from ui.panels.plugins.environments_dialog import EnvironmentsDialog
 from ui.panels.plugins.install_dialog import InstallDialog
 from ui.widgets.card import label
+from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.plugin_delegate import PluginDelegate
 from workbench.catalogue_entry import PluginRecord
 from workbench.environments import environment
@@ -158,6 +159,8 @@ class PluginsPage(QWidget):
         row = self.model.row_of(self._kept)
         if self.model.rowCount():
             self.view.setCurrentIndex(self.model.index(max(row, 0)))
+        else:
+            self.detail.hide()
         self._nothing.setVisible(not self.model.rowCount())
         self.view.setVisible(bool(self.model.rowCount()))
 
@@ -306,12 +309,14 @@ class PluginsPage(QWidget):
     # ------------------------------------------------------------------ building
 
     def _build(self) -> None:
-        self._summary = label("", "second")
+        self._summary = ElidedLabel()
+        self._summary.setProperty("role", "second")
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search plugins")
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Search plugins")
-        self.search.setFixedWidth(200)
+        self.search.setMinimumWidth(120)
+        self.search.setMaximumWidth(200)
         self.reload_button = QPushButton("Reload")
         self.reload_button.setToolTip("Look at every plugin that failed or changed (F5)")
         self.environments_button = QPushButton("Environments…")
@@ -322,8 +327,7 @@ class PluginsPage(QWidget):
         head = QHBoxLayout()
         head.setSpacing(14)
         head.addWidget(label(self.title, "title"))
-        head.addWidget(self._summary)
-        head.addStretch(1)
+        head.addWidget(self._summary, 1)
         buttons = (self.environments_button, self.reload_button, self.install_button)
         for part in (self.search, *buttons):
             head.addWidget(part)

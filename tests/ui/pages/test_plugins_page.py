@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from workbench.plugin_home.choices import add_link, read_choices
 from workbench.plugin_home.installing import RIGHTS
 
 _PATIENCE_MS = 30_000
+_GUESS = Path(__file__).parents[2] / "fixtures" / "plugins" / "guess.py"
 _OLD = "packaging==20.4"
 
 
@@ -133,6 +135,20 @@ def test_the_optimize_page_follows_a_switch(
 
     qtbot.waitUntil(lambda: optimize.operations.row_of("gguf-quantize") < 0, timeout=_PATIENCE_MS)
     optimize.hide()
+
+
+def test_a_way_to_guess_ahead_is_shown_with_how_it_is_used(
+    page: PluginsPage, home: Home, qtbot: QtBot
+) -> None:
+    shutil.copy(_GUESS, home.plugins)
+    qtbot.waitUntil(lambda: any(each.drafters for each in page.model.plugins), timeout=_PATIENCE_MS)
+
+    _choose(page, "guess")
+
+    entry = page.detail.drafters[0].entry
+    assert f"--draft plugin:{entry.name}" in _texts(page.detail.drafters[0])
+    plugin = page.detail.plugin
+    assert plugin is not None and entry.title in second_line(plugin)
 
 
 def test_search_narrows_by_what_is_offered_and_says_when_nothing_matches(

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVB
 
 from ui import format as show
 from ui.models.plugin_list import KIND_WORDS
+from ui.panels.plugins.drafter_card import DrafterCard
 from ui.panels.plugins.environment_rows import EnvironmentRows, Wanted
 from ui.panels.plugins.operation_card import OperationCard
 from ui.theme import Theme
@@ -45,6 +46,7 @@ class PluginDetail(QWidget):
         self._theme = theme
         self._shown: tuple[PluginRecord, InstalledPackage | None] | None = None
         self.cards: list[OperationCard] = []
+        self.drafters: list[DrafterCard] = []
         self._build()
 
     @property
@@ -94,17 +96,22 @@ class PluginDetail(QWidget):
         self._off.setVisible(not plugin.enabled)
 
     def _show_operations(self, plugin: PluginRecord) -> None:
-        for card in self.cards:
+        for card in (*self.cards, *self.drafters):
             card.hide()
             card.setParent(None)
             card.deleteLater()
-        self.cards = []
+        self.cards, self.drafters = [], []
         for entry in plugin.operations:
             card = OperationCard(self._theme, entry, usable=plugin.enabled, parent=self._inner)
             card.open_wanted.connect(self.open_wanted)
             self._operations.addWidget(card)
             card.show()
             self.cards.append(card)
+        for offered in plugin.drafters:
+            drafter = DrafterCard(self._theme, offered, self._inner)
+            self._operations.addWidget(drafter)
+            drafter.show()
+            self.drafters.append(drafter)
 
     def _open_folder(self) -> None:
         plugin = self.plugin

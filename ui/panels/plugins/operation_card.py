@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from ui.markdown import MarkdownView
-from ui.panels.chat.message import MessageText
+from ui.panels.plugins.documentation import Documentation
 from ui.theme import Theme
 from ui.widgets.badge import Badge
 from ui.widgets.card import label
@@ -46,7 +44,6 @@ class OperationCard(QFrame):
         super().__init__(parent)
         self.setProperty("card", "true")
         self.entry = entry
-        self._theme = theme
         title = WrappedTitle(pixels=15, lines=2, parent=self)
         title.set_text(entry.title)
         self.open_button = QPushButton("Open on Optimize", self)
@@ -64,9 +61,7 @@ class OperationCard(QFrame):
         column.setSpacing(10)
         column.addLayout(head)
         column.addWidget(self._badges())
-        self.documentation = MessageText()
-        self.documentation.setAccessibleName(f"Documentation of {entry.title}")
-        self.documentation.anchorClicked.connect(self._follow)
+        self.documentation = Documentation(theme, entry.title, entry.documentation, self)
         column.addWidget(self.documentation)
         facts = FactGrid(self)
         facts.set_facts(_facts(entry))
@@ -80,8 +75,6 @@ class OperationCard(QFrame):
             word = "parameter" if count == 1 else "parameters"
             self.parameters = Fold(f"{count} {word}", _parameters(entry.fields), self)
             column.addWidget(self.parameters)
-        theme.changed.connect(self._draw)
-        self._draw()
 
     def _badges(self) -> QWidget:
         entry = self.entry
@@ -97,20 +90,6 @@ class OperationCard(QFrame):
             if text:
                 flow.addWidget(Badge(text[:60], tone, row))
         return row
-
-    def _draw(self) -> None:
-        self._markdown = MarkdownView(self._theme.tokens)
-        colours = f"color:{self._theme.tokens.second}"
-        self.documentation.setHtml(
-            f'<div style="{colours}">{self._markdown.html(self.entry.documentation)}</div>'
-        )
-        self.documentation.fit()
-
-    def _follow(self, link: QUrl) -> None:
-        if link.scheme() == "copy":
-            QGuiApplication.clipboard().setText(self._markdown.blocks[int(link.path())])
-        elif link.scheme() in ("https", "http"):
-            QDesktopServices.openUrl(link)
 
 
 def _facts(entry: OperationEntry) -> list[Fact]:
