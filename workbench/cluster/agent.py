@@ -203,9 +203,10 @@ def _joined(hashes: Sequence[str]) -> _Pieces:
 
 
 def _take_over(source: Path, target: Path) -> None:
-    """The checkpoints of an attempt whose node died, where a shared folder still holds them."""
+    """Take the checkpoints of an attempt whose node died from the shared folder, and clear that away."""
     if source.is_dir() and not any(target.iterdir()):
         shutil.copytree(source, target, dirs_exist_ok=True)
+    shutil.rmtree(source.parent, ignore_errors=True)
 
 
 def _refuse(folder: Path, problem: BaseException) -> None:

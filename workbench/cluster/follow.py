@@ -133,6 +133,8 @@ class RemoteJob:
                     self._say_state(info)
                     if info.node and not followers and not info.ended:
                         followers = self._start_followers(submission, info.node)
+                    if followers:
+                        self._arrived(info)
                 if followers:
                     self._pump(mirror, *followers)
                 if info is None or info.ended:
