@@ -34,6 +34,7 @@ from ui.panels.finetune.teach_card import TeachCard
 from ui.panels.finetune.training_panel import TrainingPanel
 from workbench.assets import SAMPLE_DATASET, SAMPLE_TEST
 from workbench.catalogue_entry import OperationEntry
+from workbench.cluster.choice import at_place
 from workbench.errors import ParameterError, WorkbenchError
 from workbench.hardware import machine
 from workbench.jobs.build import make_spec
@@ -90,6 +91,7 @@ class FinetunePage(QWidget):
     def refresh(self) -> None:
         """Read the models, the runs and the catalogue anew."""
         self._stale = False
+        self.plan.place.set_places(self._session.settings.load().places)
         self._show_models()
         self._session.catalogue.start_refresh()
         self._poll_catalogue()
@@ -140,7 +142,8 @@ class FinetunePage(QWidget):
         if spec is None:
             return
         try:
-            job = self._session.board.submit(spec)
+            places = self._session.settings.load().places
+            job = self._session.board.submit(at_place(spec, places, self.plan.place.chosen()))
         except WorkbenchError as error:
             self._report(error)
             return
@@ -407,6 +410,7 @@ class FinetunePage(QWidget):
     def _connect(self) -> None:
         context = self._context
         context.models_changed.connect(self._models_changed)
+        context.preferences_changed.connect(lambda changed: self.plan.place.set_places(changed.places))
         context.jobs_changed.connect(self._take_updates)
         context.reading.connect(lambda _reading: self._follow_memory())
         context.closing.connect(self.question.stop)

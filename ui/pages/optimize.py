@@ -29,6 +29,7 @@ from ui.widgets.operation_list import OperationList, OperationListModel, Operati
 from ui.widgets.optimize_model import ModelChooser
 from ui.widgets.optimize_plan import OptimizePlan, size_of_choice
 from workbench.catalogue_entry import OperationEntry, PluginFailure
+from workbench.cluster.choice import at_place
 from workbench.errors import ParameterError, WorkbenchError
 from workbench.jobs.build import make_spec
 from workbench.jobs.made_files import MadeFile, files_made_by
@@ -80,11 +81,13 @@ class OptimizePage(QWidget):
         self._build()
         self._make_actions()
         context.models_changed.connect(self._models_changed)
+        context.preferences_changed.connect(lambda changed: self._plan.place.set_places(changed.places))
         context.plugins_changed.connect(self._plugins_changed)
 
     def refresh(self) -> None:
         """Read the models and the catalogue anew."""
         self._stale = False
+        self._plan.place.set_places(self._session.settings.load().places)
         self._show_models()
         self._session.catalogue.start_refresh()
         self._poll_catalogue()
@@ -340,6 +343,14 @@ class OptimizePage(QWidget):
             return spec
         return spec.model_copy(update={"output_name": name})
 
+    def _at_place(self, spec: JobSpec) -> JobSpec:
+        """The job at the place that was chosen; what follows it runs here, on what it brings.
+
+        Raises:
+            UsageError: It can't run there.
+        """
+        return at_place(spec, self._session.settings.load().places, self._plan.place.chosen())
+
     def _start(self) -> None:
         if not self._plan.start_button.isEnabled():
             return
@@ -347,7 +358,7 @@ class OptimizePage(QWidget):
         if spec is None:
             return
         try:
-            job = self._session.board.submit(self._with_proof(spec))
+            job = self._session.board.submit(self._with_proof(self._at_place(spec)))
         except WorkbenchError as error:
             self._report(error)
             return

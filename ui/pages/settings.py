@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from PySide6.QtCore import Qt, QTimer, QUrl
-from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QShowEvent
+from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from ui.context import AppContext
 from ui.panels.settings.about import AboutPanel
 from ui.panels.settings.folders import FoldersEditor
+from ui.panels.settings.places import PlacesEditor
 from ui.panels.settings.rows import SettingRow
 from ui.panels.settings.token import TokenRow
 from ui.widgets.card import Card, label
@@ -60,10 +61,13 @@ class SettingsPage(QWidget):
             self._context.message.emit("bad", str(error))
 
     def open(self, argument: object) -> None:
-        """Scroll to a part: `hub` is what the search for models points at when a token is missing."""
+        """Scroll to a part: `hub`, where the search for models sends whoever lacks a token, or `clusters`."""
         if argument == "hub":
             self._scroll.ensureWidgetVisible(self._hub_card)
             self.endpoint.setFocus()
+        elif argument == "clusters":
+            self._scroll.ensureWidgetVisible(self._places_card)
+            self.places.add.setFocus()
 
     def actions(self) -> list[QAction]:  # type: ignore[override]
         """What the palette and the shortcuts sheet offer of this page."""
@@ -74,6 +78,15 @@ class SettingsPage(QWidget):
         self.refresh()
         # After the page is painted: a keyring may take its time to answer.
         QTimer.singleShot(0, self, self.token.refresh)
+        QTimer.singleShot(0, self, self._watch_places)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.places.rest()
+
+    def _watch_places(self) -> None:
+        if self.isVisible():
+            self.places.watch()
 
     # ------------------------------------------------------------------ keeping
 
@@ -134,6 +147,7 @@ class SettingsPage(QWidget):
         if not self.endpoint.hasFocus():
             self.endpoint.setText(preferences.hub_endpoint)
         self.folders.set_folders(preferences.extra_model_folders)
+        self.places.set_places(preferences.places)
         self._filling = False
 
     # ------------------------------------------------------------------ building
@@ -143,7 +157,15 @@ class SettingsPage(QWidget):
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 8, 0)
         column.setSpacing(16)
-        for card in (self._look(), self._work(), self._hub(), self._places(), self._home(), self._about()):
+        for card in (
+            self._look(),
+            self._work(),
+            self._hub(),
+            self._folders(),
+            self._places(),
+            self._home(),
+            self._about(),
+        ):
             column.addWidget(card)
         column.addStretch(1)
         inner.setMaximumWidth(_WIDTH)
@@ -224,7 +246,7 @@ class SettingsPage(QWidget):
         )
         return self._hub_card
 
-    def _places(self) -> QWidget:
+    def _folders(self) -> QWidget:
         self.folders = FoldersEditor()
         card = Card("Model folders")
         card.column.addWidget(
@@ -232,6 +254,20 @@ class SettingsPage(QWidget):
         )
         card.column.addWidget(self.folders)
         return card
+
+    def _places(self) -> QWidget:
+        self.places = PlacesEditor()
+        self._places_card = Card("Clusters")
+        self._places_card.column.addWidget(
+            label(
+                "Ray clusters that jobs may run on. Where there is one, each job can be sent there. "
+                "Tokens are kept in the system’s keyring alone.",
+                "caption",
+                wrap=True,
+            )
+        )
+        self._places_card.column.addWidget(self.places)
+        return self._places_card
 
     def _home(self) -> QWidget:
         root = self._context.session.home.root
@@ -276,6 +312,9 @@ class SettingsPage(QWidget):
         self.on_quit.activated.connect(lambda: self._keep(keep_jobs_on_quit=self.on_quit.currentData()))
         self.endpoint.editingFinished.connect(self._keep_endpoint)
         self.folders.edited.connect(self._keep_folders)
+        self.places.edited.connect(lambda places: self._keep(places=places) and self._show(self._preferences))
+        self.places.told.connect(self._context.message)
+        self._context.closing.connect(self.places.rest)
         self.token.told.connect(self._context.message)
         self._context.preferences_changed.connect(self._show)
 
@@ -284,6 +323,7 @@ class SettingsPage(QWidget):
         for text, call in (
             ("Open the home folder", self.open_home.click),
             ("Add a model folder", self.folders.add.click),
+            ("Add a cluster", self.places.add.click),
             ("Set the hub token", self.token.set_button.click),
             ("Copy versions", self.about.copy.click),
         ):

@@ -30,7 +30,7 @@ TONES: dict[JobState, str] = {
     "interrupted": "warn",
 }
 
-_SLOTS = {"cpu": "CPU", "gpu": "GPU", "network": "the network"}
+_SLOTS = {"cpu": "CPU", "gpu": "GPU", "network": "the network", "place": "its place"}
 
 
 def state_word(state: JobState) -> str:
@@ -43,7 +43,7 @@ def state_line(job: JobRecord) -> str:
         case "queued":
             return f"waiting for {_SLOTS.get(job.needs, job.needs)}"
         case "running":
-            return progress_text(job) or "starting"
+            return " · ".join(filter(None, (where_it_stands(job), progress_text(job)))) or "starting"
         case "done":
             took = duration_of(job)
             return f"done · {format.duration(took)}" if took is not None else "done"
@@ -55,6 +55,12 @@ def state_line(job: JobRecord) -> str:
             return f"failed — {job.error_message or job.reason or 'no reason was given'}"
         case "cancelled":
             return "cancelled"
+
+
+def where_it_stands(job: JobRecord) -> str:
+    """Of a job elsewhere: queued there, running there, the line cut; empty of one that runs here."""
+    said = job.reason.rstrip(".")
+    return said[:1].lower() + said[1:] if job.needs == "place" else ""
 
 
 def progress_text(job: JobRecord) -> str:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QLineEdit, QPushButto
 from ui import format
 from ui.widgets.form_inputs import CalmComboBox
 from ui.widgets.message import MessageBar
+from ui.widgets.place_choice import PlaceChoice
 from workbench.catalogue_entry import OperationEntry
 from workbench.errors import MissingExtraError
 from workbench.jobs.proof_jobs import ProofForm, can_end_with_proof
@@ -62,6 +63,10 @@ def estimated_bytes(
 def size_of_choice(choice: Choice, facts: ModelFacts | None) -> int | None:
     bits = choice.facts.get("bits")
     return int(facts.parameters * bits / 8) if bits and facts is not None and facts.parameters else None
+
+
+#: Said before the start, because making it uses the network.
+_OWN_ENVIRONMENT = " It runs in an environment of its own with {}, which the first such job downloads."
 
 
 class OptimizePlan(QFrame):
@@ -119,6 +124,7 @@ class OptimizePlan(QFrame):
         self._proof_title = QLabel("Measure the result")
         self._proof_title.setProperty("role", "caption")
         self._proof_title.setBuddy(self.proof)
+        self.place = PlaceChoice(self)
         self.notice = MessageBar("warn", "", "", "")
         self.notice.hide()
         self.start_button = QPushButton("Start")
@@ -137,6 +143,7 @@ class OptimizePlan(QFrame):
         layout.addLayout(table)
         layout.addWidget(self._proof_title)
         layout.addWidget(self.proof)
+        layout.addWidget(self.place)
         layout.addWidget(self.notice)
         layout.addStretch(1)
         layout.addWidget(self.export_button)
@@ -163,6 +170,7 @@ class OptimizePlan(QFrame):
         self.sentence.setText(
             f"A job of its own reads {model_name or 'the model'} and leaves it as it is. "
             + (f"The {made} appears below it in the library." if entry.output else "")
+            + (_OWN_ENVIRONMENT.format(", ".join(entry.requires)) if entry.requires else "")
         )
         self._set("from", f"{model_name} · {format.bytes(source_bytes)}" if model_name else "no model chosen")
         self._set("format", made)

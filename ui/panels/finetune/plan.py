@@ -21,6 +21,7 @@ from ui.panels.finetune.memory_bar import MemoryBar
 from ui.theme import Theme
 from ui.widgets.card import label
 from ui.widgets.message import MessageBar
+from ui.widgets.place_choice import PlaceChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class PlanCard(QFrame):
         for widget in (self._memory_title, self._bar):
             inside.addWidget(widget)
         self._basis = label("", "caption", wrap=True)
+        self.place = PlaceChoice(self)
         self.notice = MessageBar("warn", "", "", "")
         self.export_button = QPushButton("Export as script…")
         self.export_button.setToolTip("Save what Start would run as a Python script (Ctrl+E)")
@@ -187,6 +189,7 @@ class PlanCard(QFrame):
         foot = QVBoxLayout()
         foot.setContentsMargins(18, 4, 18, 16)
         foot.setSpacing(10)
+        foot.addWidget(self.place)
         foot.addWidget(self.export_button)
         foot.addWidget(self.start_button)
         layout = QVBoxLayout(self)

@@ -14,7 +14,7 @@ from ui.icons import pixmap
 from ui.theme import Theme
 from ui.widgets.card import label
 from ui.widgets.elided_label import ElidedLabel
-from ui.widgets.job_words import TimeLeft, progress_text, share_done, time_left_text
+from ui.widgets.job_words import TimeLeft, progress_text, share_done, time_left_text, where_it_stands
 from ui.widgets.progress_line import ProgressLine
 from workbench.jobs.events import Progress
 from workbench.jobs.records import JobRecord
@@ -163,7 +163,8 @@ class JobRow(QWidget):
         self.line.set_share(share)
         self.line.setAccessibleName(f"Progress of {job.title}")
         parts = [format.percent(share)] if share is not None else []
-        parts.append(progress_text(job) or "starting")
+        parts += filter(None, (where_it_stands(job), progress_text(job)))
+        parts = parts or ["starting"]
         if seconds_left is not None:
             parts.append(f"{time_left_text(seconds_left)} left")
         asked = job.reason if job.reason.startswith("Asked to") else ""
