@@ -136,6 +136,9 @@ class _Following:
         return job
 
     def _following(self, job: JobRecord, operation: str) -> JobRecord:
+        """The job on what another made; it is queued in the moment that this one is done."""
+        if job.result_model_id is None:
+            raise WorkbenchError(f"{job.title} made no model, so {operation} has nothing to work on.")
         while True:
             for each in self._session.board.list(limit=1000):
                 if each.model_id == job.result_model_id and each.operation == operation:

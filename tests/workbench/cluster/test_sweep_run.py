@@ -60,7 +60,7 @@ def planned(home: Home, *vary: str, **more: object) -> Sweep:
 
 def test_a_sweep_that_is_stopped_goes_on_where_it_was(swept: Home) -> None:
     pytest.importorskip("ray")
-    sweep = planned(swept, "floor=3,1,2")
+    sweep = planned(swept, "floor=3,1")
 
     def stop_after_one(seen: Sweep) -> None:
         if any(each.state == "done" for each in seen.trials):
@@ -70,27 +70,27 @@ def test_a_sweep_that_is_stopped_goes_on_where_it_was(swept: Home) -> None:
         run_sweep(swept, sweep, stop_after_one)
     stopped = find_sweep(swept, "last")
     done = [each for each in stopped.trials if each.state == "done"]
-    assert stopped.state == "stopped" and done and len(done) < 3
+    assert stopped.state == "stopped" and len(done) == 1
 
     run_sweep(swept, stopped)
 
     ended = find_sweep(swept, sweep.id)
     assert ended.state == "done"
-    assert [each.state for each in ended.trials] == ["done"] * 3
-    assert [each.value for each in ended.trials] == pytest.approx([3 + 1 / 3, 1 + 1 / 3, 2 + 1 / 3])
+    assert [each.state for each in ended.trials] == ["done"] * 2
+    assert [each.value for each in ended.trials] == pytest.approx([3 + 1 / 3, 1 + 1 / 3])
     assert (best := ended.best()) is not None and best.number == 1
     assert ended.trials[done[0].number].job == done[0].job
     with Session.open(swept, supervise=False) as session:
         jobs = session.board.list()
-        assert len(jobs) == 3 and {each.state for each in jobs} == {"done"}
+        assert len(jobs) == 2 and {each.state for each in jobs} == {"done"}
         assert {each.id for each in jobs} == {each.job for each in ended.trials}
         assert all((swept.jobs / each.id / "job.py").is_file() for each in jobs)
 
 
 def test_a_trial_that_lags_behind_is_ended_and_its_job_cancelled(swept: Home) -> None:
     pytest.importorskip("ray")
-    # A good one ends first; of the others none would end by itself in the time that this test has.
-    sweep = planned(swept, "floor=1,50,60", stop_early=True, samples=0)
+    # The good one ends first; the other would not end by itself in the time that this test has.
+    sweep = planned(swept, "floor=1,50", stop_early=True)
     assert sweep.read() and sweep.plan is not None
     for number, spec in enumerate(sweep.plan.specs):
         spec["params"] |= {"steps": 6 if number == 0 else 1000, "pause": 0.2}
@@ -98,17 +98,13 @@ def test_a_trial_that_lags_behind_is_ended_and_its_job_cancelled(swept: Home) ->
 
     run_sweep(swept, sweep)
 
-    assert [each.state for each in sweep.trials] == ["done", "stopped", "stopped"]
-    assert all("lagged" in each.reason for each in sweep.trials[1:])
+    assert [each.state for each in sweep.trials] == ["done", "stopped"]
+    assert "lagged" in sweep.trials[1].reason
     with Session.open(swept, supervise=True) as session:
         assert session.runner is not None
         while any(session.board.get(each.job).state == "running" for each in sweep.trials):
             session.runner.poll()
-        assert [session.board.get(each.job).state for each in sweep.trials] == [
-            "done",
-            "cancelled",
-            "cancelled",
-        ]
+        assert [session.board.get(each.job).state for each in sweep.trials] == ["done", "cancelled"]
 
 
 def test_a_plan_is_checked_before_anything_starts(swept: Home) -> None:
