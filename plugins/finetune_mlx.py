@@ -28,6 +28,8 @@ class FinetuneMlxParams(FinetuneParams):
     ),
     label="{method}",
     resumable=True,
+    # The weights are; `tuning.json` beside them says how long it took.
+    reproducible=False,
 )
 def finetune_mlx(job: JobContext, model: Model, params: FinetuneMlxParams) -> Path:
     """Teach a model from examples, with MLX on Apple silicon.

@@ -40,6 +40,8 @@ class FinetuneTorchParams(FinetuneParams):
     backend="torch",
     label="{method}",
     resumable=True,
+    # The weights are; `tuning.json` beside them says how long it took.
+    reproducible=False,
 )
 def finetune_torch(job: JobContext, model: Model, params: FinetuneTorchParams) -> Path:
     """Teach a model from examples, with PyTorch on a CPU, CUDA or Apple's GPU.

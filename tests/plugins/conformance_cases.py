@@ -15,6 +15,20 @@ from workbench.plugin.testing import tiny_model
 _MAKE_TINY = Path(__file__).parents[1] / "fixtures" / "make_tiny.py"
 
 
+_TASK = """
+task: own
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {rows}}}}}
+test_split: test
+output_type: generate_until
+doc_to_text: "{{{{question}}}}"
+doc_to_target: "{{{{choices}}}}"
+generation_kwargs: {{until: ["."], max_gen_toks: 3}}
+metric_list: [{{metric: exact_match}}]
+metadata: {{version: 1.0}}
+"""
+
+
 @dataclass(frozen=True)
 class Case:
     """One operation with what it is given.
@@ -69,6 +83,13 @@ def _teacher(folder: Path) -> Mapping[str, Any]:
     return {"teacher": teacher, "data": [_rows(folder)], "steps": 3, "batch_tokens": 128}
 
 
+def _task(folder: Path) -> Mapping[str, Any]:
+    rows = [{"question": "What comes after one?", "choices": " two"}]
+    data = _lines(folder / "tasks" / "rows.jsonl", rows)
+    (folder / "tasks" / "own.yaml").write_text(_TASK.format(rows=data.as_posix()), encoding="utf-8")
+    return {"tasks": ["own"], "folder": str(folder / "tasks"), "context": 256}
+
+
 _READING: Mapping[str, Any] = {"windows": 1, "width": 64}
 
 CASES = (
@@ -89,6 +110,6 @@ CASES = (
     Case("finetune-mlx", _tuning, model=lambda folder: tiny_model("hf", folder / "chosen")),
     Case("prove", _proof),
     Case("prove-adapter", lambda folder: {"adapter": _adapter(folder), "data": [_rows(folder)]}),
-    Case("lm-eval", lambda _folder: {"tasks": ["none"]}),
+    Case("lm-eval", _task),
     Case("hub-download", lambda _folder: {"repo": "org/tiny", "files": ["tiny.gguf"]}),
 )

@@ -78,6 +78,6 @@ def test_command_finds_a_drafter_by_its_name(
 
     said = capsys.readouterr()
     assert code == 0, said.err
-    assert "repeat-period" in said.err
+    assert "guesses right" in said.err
     assert main(["--home", str(home.root), *words, "--draft", "plugin:none"]) != 0
     assert "repeat-period" in capsys.readouterr().err

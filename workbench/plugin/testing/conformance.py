@@ -12,6 +12,7 @@ from workbench.catalogue_entry import OperationEntry
 from workbench.errors import NotFoundError, PluginError, WorkbenchError
 from workbench.jobs.build import make_spec
 from workbench.jobs.events import Event, Progress, State
+from workbench.jobs.publish import names_in
 from workbench.jobs.spec import JobSpec, ModelInput
 from workbench.library.inspect import inspect
 from workbench.model import ModelFormat
@@ -177,7 +178,9 @@ class _Examination:
     def _strays(self, trial: Trial, model: Path | None, before: dict[str, tuple[int, int]]) -> list[str]:
         allowed = (trial.folder, self._around.home.cache, self._around.passing, Path("/dev"), Path("/proc"))
         outside = [each for each in trial.touched if not any(each.is_relative_to(place) for place in allowed)]
-        outside += [each for each in self._around.strays() if each not in outside]
+        if not self._entry.requires:
+            # Whoever makes environments leaves locks where programs pass files: not the operation.
+            outside += [each for each in self._around.strays() if each not in outside]
         found = [f"It wrote to {_listed(outside)}."] if outside else []
         if _state_of(model) != before:
             found.append("It changed the model that it was given.")
@@ -191,11 +194,10 @@ class _Examination:
         second = self._trial(spec, "reproducible")
         if second is None:
             return
-        hashes = [trial.artifact.sha256 if trial.artifact else "" for trial in (first, second)]
-        fault = [
-            f"Two runs with the seed {spec.seed} made {hashes[0][:12]}… and {hashes[1][:12] or 'nothing'}…."
-        ]
-        self._add("reproducible", fault if hashes[0] != hashes[1] else [], f"twice {hashes[0][:12]}…")
+        differing = _differing(first, second)
+        fault = f"Two runs with the seed {spec.seed} differ in {', '.join(differing[:3])}."
+        same = first.artifact.sha256[:12] if first.artifact else ""
+        self._add("reproducible", [fault] if differing else [], f"twice {same}…")
 
     def _check_cancel(self, spec: JobSpec, startup_s: float) -> None:
         """Asked once it reports anything; where that was too late to matter, asked at the start.
@@ -243,6 +245,24 @@ def _is_running(events: list[Event]) -> bool:
 
 def _has_progress(events: list[Event]) -> bool:
     return any(isinstance(event, Progress) for event in events)
+
+
+def _differing(first: Trial, second: Trial) -> list[str]:
+    """The names of what is not the same in two results."""
+    one, other = first.artifact, second.artifact
+    if one is None or other is None:
+        return [f"that the second was {second.state}: {second.trouble}"]
+    if one.sha256 == other.sha256:
+        return []
+    places = [trial.folder / made.path for trial, made in ((first, one), (second, other))]
+    names = sorted({name for place in places for name in names_in(place)})
+    found = [name for name in names if len({_content(place, name) for place in places}) > 1]
+    return found or [Path(one.path).name]
+
+
+def _content(place: Path, name: str) -> bytes | None:
+    path = place if place.is_file() else place / name
+    return path.read_bytes() if path.is_file() else None
 
 
 def _startup_s(trial: Trial) -> float:

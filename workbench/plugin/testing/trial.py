@@ -39,8 +39,8 @@ class Trial:
     Attributes:
         damaged: Lines of its events that can't be read.
         touched: What it opened for writing, made, moved or removed; empty where it was not watched.
-        stopped_in_s: From when it could know of the cancel to the end of its process; None where it was not
-            asked.
+        stopped_in_s: From when it could know of the cancel to the end of its process, without the time in
+            which the system let others work; None where it was not asked.
     """
 
     folder: Path
@@ -125,6 +125,8 @@ class Worker:
         self._created_at = processes.started_at(self._child.pid)
         self._tail = EventTail(self.folder / "events.jsonl")
         self._events: list[Event] = []
+        self._starved_s = 0.0
+        self._starved_before_s = 0.0
 
     def until(self, condition: Callable[[list[Event]], bool], limit_s: float) -> bool:
         """Wait until something was reported; false where the worker ended without it.
@@ -134,6 +136,7 @@ class Worker:
         """
         end = time.monotonic() + limit_s
         while True:
+            self._starved_s = max(self._starved_s, _starved_s(self._child.pid))
             gone = self._child.poll() is not None
             self._events += self._tail.read()
             if condition(self._events):
@@ -152,6 +155,7 @@ class Worker:
         draft.write_text("cancel", encoding="utf-8")
         os.replace(draft, request_path(self.folder))  # noqa: PTH105 - seen whole or not at all
         processes.ask_to_end(self._child.pid)
+        self._starved_before_s = self._starved_s
 
     def finish(self, limit_s: float, since: float | None = None) -> Trial:
         """Wait for the end.
@@ -163,7 +167,8 @@ class Worker:
             PluginError: It did not come in time; the worker was killed.
         """
         self.until(lambda _events: False, limit_s)
-        ended = time.monotonic()
+        # What other programs took of the processor is none of the operation's doing.
+        ended = time.monotonic() - (self._starved_s - self._starved_before_s)
         processes.kill_leftovers(self._child.pid, self._created_at)
         return Trial(
             folder=self.folder,
@@ -173,6 +178,15 @@ class Worker:
             touched=tuple(watching.touched(self._notes)),
             stopped_in_s=max(0.0, ended - since) if since is not None else None,
         )
+
+
+def _starved_s(pid: int) -> float:
+    """Seconds in which a process could have worked and was not let; 0 where the system does not say."""
+    try:
+        _worked, waited, _turns = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return 0.0
+    return int(waited) / 1e9
 
 
 def run(spec: JobSpec, around: Surroundings, *, limit_s: float, watched: bool = False) -> Trial:

@@ -43,6 +43,7 @@ def test_each_fault_of_an_untidy_operation_is_named(tmp_path: Path) -> None:
     assert "left-behind.txt" in _reason(found, "files")
     assert "beside.txt" in _reason(found, "files")
     assert "progress" in _reason(found, "events")
+    assert "differ in tiny-unruly.gguf" in _reason(found, "reproducible")
     with pytest.raises(PluginError, match=r"left-behind\.txt"):
         found.require()
 
