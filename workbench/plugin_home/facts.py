@@ -56,7 +56,6 @@ class PackageFacts(BaseModel):
             own.
         files: All its files, for a wheel; those of a folder are known once it is built.
         builds: Whether installing it runs a build program that it brings or names.
-        downloads: Whether installing it needs the network, as far as that is known.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -77,7 +76,6 @@ class PackageFacts(BaseModel):
     files: tuple[FileFacts, ...] = ()
     size_bytes: int = 0
     builds: bool = False
-    downloads: bool = False
 
 
 def from_metadata(
@@ -113,7 +111,6 @@ def from_metadata(
         missing=missing,
         files=tuple(files),
         size_bytes=sum(each.size_bytes for each in files),
-        downloads=bool(missing),
     )
     check(facts)
     return facts

@@ -23,6 +23,7 @@ from workbench.plugin_home.installed import installed_packages
 _OWN_PACKAGE = "tenfold"
 #: A plugin of more modules than this is followed by its first ones.
 _MOST_FILES = 2000
+_NO_SOURCES = frozenset({"__pycache__", "build", "dist", "node_modules"})
 
 #: Ours; from Tenfold's Python environment; installed into the home; a folder being developed; a single file.
 PluginKind = Literal["ours", "environment", "installed", "linked", "file"]
@@ -203,14 +204,19 @@ def _digest_of_files(*places: Path) -> str:
 
 
 def _sources(folder: Path) -> list[Path]:
+    """The Python files below a folder, without those of environments, builds and hidden folders in it."""
     found: list[Path] = []
-    for path in folder.rglob("*.py"):
-        hidden = any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts)
-        if not hidden:
-            found.append(path)
-            if len(found) >= _MOST_FILES:
-                break
-    return sorted(found)
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not _is_foreign(Path(place, each)))
+        found += [Path(place, each) for each in sorted(files) if each.endswith(".py")]
+        if len(found) >= _MOST_FILES:
+            break
+    return found[:_MOST_FILES]
+
+
+def _is_foreign(folder: Path) -> bool:
+    name = folder.name
+    return name.startswith(".") or name in _NO_SOURCES or (folder / "pyvenv.cfg").exists()
 
 
 def _digest(path: Path) -> str:

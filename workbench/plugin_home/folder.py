@@ -62,7 +62,6 @@ def read_folder(folder: Path) -> PackageFacts:
         requires=requires,
         missing=missing,
         builds=True,
-        downloads=True,
     )
     check(facts)
     return facts

@@ -12,13 +12,15 @@ import pytest
 
 from tests.fixtures.wheels import WHICH_VERSION, make_old_packaging, make_wheel
 from workbench.catalogue import Catalogue, CatalogueContents
+from workbench.cli import main
 from workbench.environments import environment
 from workbench.errors import NotFoundError, PluginError, UsageError
 from workbench.home import Home
-from workbench.plugin_home import installing
+from workbench.plugin_home import installing, process
 from workbench.plugin_home.choices import set_enabled
 from workbench.plugin_home.facts import PackageFacts
 from workbench.plugin_home.fetching import fetch
+from workbench.plugin_home.finding import watch_state
 from workbench.plugin_home.process import plugin_named
 
 #: A build program that says when it was run: it needs nothing that is not in the folder.
@@ -290,6 +292,41 @@ def test_a_module_of_tenfold_keeps_its_place(home: Home, folder: Path) -> None:
 def test_ours_can_be_switched_off_but_not_removed(home: Home) -> None:
     with pytest.raises(UsageError, match="belongs to Tenfold"):
         installing.remove(home, plugin_named(home, "imatrix"))
+
+
+def test_the_command_switches_lists_and_removes_environments(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*words: str) -> Any:
+        code = main([*words, "--json"])
+        return {"code": code, **json.loads(capsys.readouterr().out)}
+
+    (home.plugins / "mine.py").write_text(_plugin("mine"))
+    assert said("plugin", "disable", "mine") == {"code": 0, "plugin": "file:mine.py", "enabled": False}
+    assert "mine" not in _names(Catalogue(home).load())
+    assert said("plugin", "enable", "mine")["enabled"] and "mine" in _names(Catalogue(home).load())
+    assert said("plugin", "disable", "nobody")["error"]["kind"] == "not-found"
+
+    _index(make_old_packaging(tmp_path / "index").parent, monkeypatch)
+    process.main(["make-environment", "packaging==20.4"])
+    capsys.readouterr()
+    (kept,) = said("plugin", "environments")["environments"]
+    assert kept["requirements"] == ["packaging==20.4"] and kept["size_bytes"] > 0
+    assert said("plugin", "environments", "--remove", kept["key"])["removed"] == kept["key"]
+    assert said("plugin", "environments")["environments"] == []
+
+
+def test_what_lies_beside_the_source_of_a_linked_folder_is_not_followed(home: Home, folder: Path) -> None:
+    installing.link(home, folder)
+    before = watch_state(home)
+    for place in (".venv/lib", "env", "build/lib", "src/tenfold_extra/__pycache__"):
+        (folder / place).mkdir(parents=True)
+        (folder / place / "other.py").touch()
+    (folder / "env" / "pyvenv.cfg").touch()
+
+    assert watch_state(home) == before
+    (folder / "src" / "tenfold_extra" / "helper.py").touch()
+    assert watch_state(home) != before
 
 
 def test_what_is_no_plugin_is_named(tmp_path: Path) -> None:

@@ -64,6 +64,11 @@ class EnvironmentRows(QWidget):
         name.setProperty("role", "body")
         state = ElidedLabel(_state(made, making == key), Qt.TextElideMode.ElideRight, row)
         state.setProperty("role", "caption")
+        if made is not None:
+            since = show.date(made.made_at)
+            state.setToolTip(
+                f"For Python {made.python_version}, Tenfold {made.tenfold_version}. Made {since}."
+            )
         self._states[key] = state
         button = QPushButton(row)
         if made is not None:
