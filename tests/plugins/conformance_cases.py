@@ -102,7 +102,7 @@ CASES = (
     Case("adapter-to-gguf", lambda folder: {"adapter": _adapter(folder)}),
     Case("merge-adapter", lambda folder: {"adapters": [_adapter(folder)]}),
     Case("mlx-quantize", lambda _folder: {"group_size": "32"}),
-    Case("mlx-mixed", lambda _folder: {**_READING, "group_size": "32"}),
+    Case("mlx-mixed", lambda _folder: {**_READING, "group_size": "32", "bits_per_weight": 7.0}),
     Case("drop-layers", lambda _folder: {**_READING, "count": 1}),
     Case("distill", _teacher),
     Case("bnb-quantize"),
