@@ -18,7 +18,7 @@ from workbench.cluster.handover import hand_over
 from workbench.cluster.leftovers import stop_leftovers
 from workbench.cluster.mirror import EventMirror, FileFollower
 from workbench.cluster.request import ARRIVAL, Arrival, folder_name
-from workbench.cluster.results import Fetcher
+from workbench.cluster.results import Fetcher, forget_checkpoints
 from workbench.cluster.submission import Submission, read_submission, write_submission
 from workbench.cluster.voice import Voice
 from workbench.errors import JobCancelled, JobPaused, WorkbenchError
@@ -230,6 +230,8 @@ class RemoteJob:
                 return self._begin_anew(info)
             self._queue_again()
             return None
+        if found.code == exits.CANCELLED:
+            forget_checkpoints(self._folder)
         self._voice.end(found.events)
         submission = self._note(ended=True)
         node = info.node
@@ -280,6 +282,8 @@ class RemoteJob:
     def _end_early(self, state: str, code: int) -> int:
         """Asked to stop before the job was handed over, or while nothing could be asked of the cluster."""
         reason = ""
+        if state == "cancelled":
+            forget_checkpoints(self._folder)
         if self._lost_since is not None and self._submission is not None:
             reason = (
                 f"{self._name} could not be reached: the job there is stopped as soon as it can be asked to."

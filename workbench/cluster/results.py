@@ -127,6 +127,12 @@ def fetch_checkpoints(fetcher: Fetcher, result: Result, folder: Path, progress: 
     draft.replace(kept)
 
 
+def forget_checkpoints(folder: Path) -> None:
+    """A job that was cancelled keeps nothing, as here."""
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    (folder / CHECKPOINTS).mkdir(exist_ok=True)
+
+
 def fetch_output(
     fetcher: Fetcher, result: Result, artifact: Artifact, folder: Path, name: str, progress: Progress
 ) -> None:
