@@ -96,8 +96,7 @@ def _spec(
     first = make_spec(entries[0], record, facts, own[0], seed=request.seed, input=source)
     first = first.model_copy(
         update={
-            "title": f"{first.title} · trial {number + 1}",
-            # Trials differ in what no name says.
+            "title": f"Trial {number + 1} · {first.title}",
             "output_name": file_name(f"{first.output_name}-t{number + 1}"),
         }
     )
