@@ -18,6 +18,7 @@ from ui.models.plugin_list import PluginListModel, second_line, state_words
 from ui.pages.optimize import OptimizePage
 from ui.pages.plugins import PluginsPage
 from ui.panels.plugins.install_dialog import InstallDialog
+from ui.widgets.optimize_plan import OptimizePlan
 from workbench.catalogue_entry import PluginRecord
 from workbench.environments import environment
 from workbench.environments.making import ensure
@@ -300,6 +301,21 @@ def test_a_folder_can_be_linked_instead_of_installed(
 
     assert dialog.told and not home.installed_plugins.exists()
     assert read_choices(home).linked == (tmp_path,)
+
+
+def test_the_plan_of_such_a_job_says_that_it_downloads(
+    context: AppContext, tmp_path: Path, qtbot: QtBot
+) -> None:
+    entry = context.session.catalogue.operation("gguf-quantize")
+    plan = OptimizePlan(tmp_path)
+    qtbot.addWidget(plan)
+    shown = {"model_name": "m", "source_bytes": 1, "output_name": "m-Q8_0", "obstacles": ()}
+
+    plan.show_plan(entry, {"type": "Q8_0"}, None, **shown)
+    assert "download" not in plan.sentence.text()
+    plan.show_plan(entry.model_copy(update={"requires": (_OLD,)}), {"type": "Q8_0"}, None, **shown)
+
+    assert _OLD in plan.sentence.text() and "downloads" in plan.sentence.text()
 
 
 def test_a_hundred_plugins_with_long_names_are_drawn(page: PluginsPage, qtbot: QtBot) -> None:
