@@ -63,7 +63,15 @@ def gguf_convert(job: JobContext, model: Model, params: GgufConvertParams) -> Pa
     with torch.inference_mode(), no_remote_code(model.path):
         converter = open_converter(model.path, params.type, target)
         job.check()
-        converter.prepare_tensors()
+        try:
+            converter.prepare_tensors()
+        except NotImplementedError as error:
+            raise ModelFileError(
+                model.path,
+                "llama.cpp's converter can't read weights that are quantized in this way.",
+                remedy="Convert the model in full precision that it was made from.",
+                details=str(error),
+            ) from error
         try:
             converter.prepare_metadata(vocab_only=False)
         except NotImplementedError as error:

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("bitsandbytes", reason="bitsandbytes has no build for this system")
 
 from plugins.bnb_quantize import BnbQuantizeParams, bnb_quantize
+from plugins.gguf_convert import GgufConvertParams, gguf_convert
 from tests.plugins.here import job_in, model_at
 from workbench.engines.load import open_engine
 from workbench.engines.request import LoadOptions
@@ -95,6 +96,13 @@ def test_a_quantized_model_is_refused(small_hf: Path, tmp_path: Path) -> None:
 
     with pytest.raises(ModelFileError, match="its weights are quantized"):
         run(tmp_path / "twice", made)
+
+
+def test_the_converter_to_gguf_says_that_it_can_not_read_it(small_hf: Path, tmp_path: Path) -> None:
+    made = run(tmp_path / "once", small_hf)
+
+    with pytest.raises(ModelFileError, match="quantized in this way"):
+        gguf_convert(job_in(tmp_path / "convert"), model_at(made), GgufConvertParams())
 
 
 def test_without_bitsandbytes_it_says_what_to_install(
