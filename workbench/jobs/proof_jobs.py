@@ -20,6 +20,9 @@ ProofForm = Literal["none", "quick", "full"]
 #: The group of the operations that teach a model, or put into it what it was taught.
 _TEACHING = "Fine-tune"
 
+#: The group of the operations that take something out of a model, so that it predicts otherwise.
+_PRUNING = "Prune"
+
 #: Formats of whole models: an adapter is measured by its training.
 _WHOLE = ("gguf", "hf", "mlx")
 
@@ -33,7 +36,7 @@ class Purpose(NamedTuple):
     """What a step changes on purpose, so that it is no fault.
 
     Attributes:
-        retrained: It teaches, so that predictions differ.
+        retrained: It teaches or prunes, so that predictions differ.
         merged: It puts adapters into a model, which must not be one that was rounded since they were trained.
     """
 
@@ -51,7 +54,7 @@ def purpose_of(entry: OperationEntry) -> Purpose:
     taught before merges it.
     """
     teaches = entry.group == _TEACHING
-    return Purpose(retrained=teaches, merged=teaches and can_end_with_proof(entry))
+    return Purpose(retrained=teaches or entry.group == _PRUNING, merged=teaches and can_end_with_proof(entry))
 
 
 def purpose_of_model(session: Session, model_id: str) -> Purpose:

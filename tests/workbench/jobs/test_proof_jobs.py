@@ -25,6 +25,8 @@ def session(home: Home) -> Session:
         ("gguf-convert", True, False, False),
         ("merge-adapter", True, True, True),
         ("finetune-torch", False, True, False),
+        ("drop-layers", True, True, False),
+        ("bnb-quantize", True, False, False),
         ("adapter-to-gguf", False, True, False),
         ("batch-generate", False, False, False),
         ("hub-download", False, False, False),
