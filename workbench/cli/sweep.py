@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import redirect_stdout
 from typing import Any
 
 import msgspec
@@ -95,7 +96,9 @@ def _sweep(home: Home, arguments: argparse.Namespace) -> Answer:
 def _run(home: Home, sweep: Sweep) -> Answer:
     sys.stderr.write(f"Sweep {sweep.id}\n")
     try:
-        run_sweep(home, sweep, _Told())
+        # Ray Tune prints what it is about; the answer alone belongs on standard output.
+        with redirect_stdout(sys.stderr):
+            run_sweep(home, sweep, _Told())
     except KeyboardInterrupt:
         sweep.read()
         answer = _answer(sweep)
