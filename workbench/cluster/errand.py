@@ -11,6 +11,8 @@ from workbench.cluster.request import Arrival
 #: An errand that takes longer is left to itself.
 _LIMIT_S = 30.0
 _TICK_S = 0.25
+#: A node that has only just come is listed so much later at most; one that is gone never again.
+_LISTED_S = 10.0
 #: So little of a node that an errand runs on it even when all its CPUs are taken.
 _SHARE = 0.001
 
@@ -33,9 +35,11 @@ def clear(client: RayJobs, submission: str, node: str, arrival: Arrival) -> None
 
 
 def _run(client: RayJobs, errand: str, node: str, code: str, *folders: str) -> None:
-    address = _address_of(client, node)
-    if address is None:
-        return
+    listed_by = time.monotonic() + _LISTED_S
+    while (address := _address_of(client, node)) is None:
+        if time.monotonic() > listed_by:
+            return
+        time.sleep(_TICK_S)
     words = [client.place.python, "-c", code, *folders]
     client.submit(
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -236,6 +237,9 @@ class RemoteJob:
         submission = self._note(ended=True)
         node = info.node
         if node is not None and arrival is not None:
+            shared = self._client.place.local_path(arrival.folder)
+            if shared is not None:
+                shutil.rmtree(shared, ignore_errors=True)
             # What is left there is no reason to doubt what is here.
             with contextlib.suppress(PlaceError):
                 errand.clear(self._client, submission.id, node, arrival)
