@@ -189,4 +189,5 @@ def test_a_node_that_dies_is_replaced_by_another(
     begun = _beginnings(bench, job)
     assert len(begun) == 2 and begun[1] >= 10, (begun, read_submission(job.folder))
     assert _depths(bench, job)[-1] == 399
+    assert list((tmp_path / "shared").glob("*")) == []
     print(f"the second node began at step {begun[1]}, from the checkpoints in the shared folder")
