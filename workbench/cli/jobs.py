@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,10 +12,20 @@ from typing import Any
 
 from workbench.cli.answer import Answer, table
 from workbench.cli.follow import wait_for
+from workbench.export.forms import FORMS, export_job
+from workbench.export.importing import import_result
 from workbench.home import Home
 from workbench.jobs.board import JobBoard
 from workbench.jobs.records import JobRecord
 from workbench.session import Session
+
+#: What to do with each form.
+_HINTS = {
+    "script": "Try: python {target} --help",
+    "bundle": "Unpack it anywhere, and run: python run.py --help",
+    "slurm": "Its first lines say how to hand it to Slurm.",
+    "notebook": "Open it with Jupyter; its second cell holds the parameters.",
+}
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -39,10 +50,25 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
                 "--wait", action="store_true", help="run it here and wait, as `tenfold run` does"
             )
         action.set_defaults(command=call)
-    export = actions.add_parser("export", help="write its script to a file", parents=[common])
-    export.add_argument("job")
+    export = actions.add_parser(
+        "export", help="write it to a file: a script, bundle, batch file or notebook", parents=[common]
+    )
+    export.add_argument("job", help="id, the end of one, or the word last")
+    export.add_argument("--form", choices=FORMS, default="script", help="default: script")
+    export.add_argument(
+        "--wheels",
+        action="store_true",
+        help="for a bundle: carry the wheels of all packages too, so that it runs without a network; "
+        "collecting them needs one",
+    )
     export.add_argument("-o", "--out", type=Path, required=True, metavar="FILE")
     export.set_defaults(command=_export)
+    brought = actions.add_parser("import", help="take in what its script made elsewhere", parents=[common])
+    brought.add_argument("job", help="the job that was exported: id, the end of one, or the word last")
+    brought.add_argument(
+        "source", type=Path, metavar="FOLDER|ZIP", help="what --job-dir named there, or a zip of it"
+    )
+    brought.set_defaults(command=_import)
 
 
 def _list(home: Home, arguments: argparse.Namespace) -> Answer:
@@ -104,10 +130,25 @@ def _remove(home: Home, arguments: argparse.Namespace) -> Answer:
 def _export(home: Home, arguments: argparse.Namespace) -> Answer:
     with Session.open(home, supervise=False) as session:
         job = session.board.get(arguments.job)
-        target = session.board.export(job.id, arguments.out)
-    return Answer(
-        f"Wrote {target}. Try: python {target} --help", {"job": job.id, "path": str(target.absolute())}
-    )
+        target = export_job(
+            home,
+            session.board,
+            job.id,
+            arguments.form,
+            arguments.out,
+            wheels=arguments.wheels,
+            say=lambda line: sys.stderr.write(line + "\n"),
+        )
+    hint = _HINTS[arguments.form].format(target=target)
+    return Answer(f"Wrote {target}. {hint}", {"job": job.id, "path": str(target.absolute())})
+
+
+def _import(home: Home, arguments: argparse.Namespace) -> Answer:
+    with Session.open(home, supervise=False) as session:
+        spec = session.board.spec(session.board.get(arguments.job).id)
+        made = import_result(home, session.store, session.library, spec, arguments.source)
+        job = session.board.get(made)
+    return Answer(f"{job.title} is here as job {job.id}. Its result is what it made there.", _data(job))
 
 
 def _progress(job: JobRecord) -> str:
