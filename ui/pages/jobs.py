@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl
@@ -26,9 +27,17 @@ from ui.widgets.empty_state import EmptyState
 from ui.widgets.job_detail import JobDetail
 from ui.widgets.job_listing import JobListing
 from workbench.errors import WorkbenchError
+from workbench.export.forms import ENDINGS, Form, export_job
 from workbench.jobs.proof_jobs import OPERATION as PROVES
 from workbench.jobs.records import JobRecord
 from workbench.jobs.runner import JobUpdate
+
+#: The forms that a job is exported in beside its script, and what their dialogs are called.
+EXPORT_FORMS: dict[Form, str] = {
+    "bundle": "Export as bundle",
+    "slurm": "Export for Slurm",
+    "notebook": "Export as notebook",
+}
 
 
 class JobsPage(QWidget):
@@ -136,6 +145,7 @@ class JobsPage(QWidget):
             "cancel": self._board.cancel,
             "retry": self._board.retry,
             "export": self._export_script,
+            **{f"export-{form}": partial(self._export_as, form) for form in EXPORT_FORMS},
             "folder": self._show_folder,
             "open-model": self._open_model,
             "copy-id": QGuiApplication.clipboard().setText,
@@ -164,6 +174,20 @@ class JobsPage(QWidget):
             self._context.message.emit(
                 "good", f"Saved {chosen}. Run it with: python {Path(chosen).name} --help"
             )
+
+    def _export_as(self, form: Form, job_id: str) -> None:
+        """Ask for a place, and write the job there in a form other than its script."""
+        job = self._board.get(job_id)
+        start = f"{job.operation}{ENDINGS[form]}"
+        chosen, _ = QFileDialog.getSaveFileName(self, EXPORT_FORMS[form], start, f"*{ENDINGS[form]}")
+        if not chosen:
+            return
+        QGuiApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+        try:
+            export_job(self._context.session.home, self._board, job_id, form, Path(chosen))
+        finally:
+            QGuiApplication.restoreOverrideCursor()
+        self._context.message.emit("good", f"Saved {chosen}.")
 
     def _show_folder(self, job_id: str) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._board.get(job_id).folder)))
@@ -272,6 +296,14 @@ class JobsPage(QWidget):
             ("Cancel the chosen job", "", lambda: self._do_chosen("cancel")),
             ("Run the chosen job again", "", lambda: self._do_chosen("retry")),
             ("Export the chosen job as a script", "Ctrl+E", lambda: self._do_chosen("export")),
+            *(
+                (
+                    title.replace("Export", "Export the chosen job"),
+                    "",
+                    partial(self._do_chosen, f"export-{form}"),
+                )
+                for form, title in EXPORT_FORMS.items()
+            ),
             ("Move the chosen job up", "", lambda: self._move_by(-1)),
             ("Move the chosen job down", "", lambda: self._move_by(1)),
             ("Search jobs", "Ctrl+F", self.listing.search.setFocus),

@@ -70,6 +70,9 @@ _TITLES = {
     "open-model": "Open model",
     "folder": "Show folder",
     "export": "Export as script…",
+    "export-bundle": "Export as bundle…",
+    "export-slurm": "Export for Slurm…",
+    "export-notebook": "Export as notebook…",
     "copy-id": "Copy job id",
     "remove": "Remove…",
 }
@@ -341,7 +344,10 @@ class JobDetail(QWidget):
             head.addWidget(button)
         menu = QMenu(self)
         self._actions: dict[str, QAction] = {}
-        for name in ("export", "folder", "open-model", "copy-id", "remove"):
+        names = ("export", "export-bundle", "export-slurm", "export-notebook", "folder", "open-model")
+        for name in (*names, "copy-id", "remove"):
+            if name == "folder":
+                menu.addSeparator()
             action = menu.addAction(_TITLES[name])
             action.triggered.connect(lambda _on=False, name=name: self._ask(name))
             self._actions[name] = action

@@ -132,6 +132,41 @@ def test_the_chosen_job_is_exported_as_the_script_that_ran(
     assert chosen.read_text() == (job.folder / "job.py").read_text()
 
 
+@pytest.mark.parametrize(
+    ("name", "ending", "begins"),
+    [
+        ("export-bundle", ".zip", b"PK"),
+        ("export-slurm", ".sbatch", b"#!/bin/bash"),
+        ("export-notebook", ".ipynb", b"{"),
+    ],
+)
+def test_the_menu_exports_the_job_in_its_other_forms(
+    page: JobsPage,
+    context: AppContext,
+    tiny_gguf: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    ending: str,
+    begins: bytes,
+) -> None:
+    job = _submit(context, tiny_gguf, "Q8_0")
+    page.refresh()
+    page.open(job.id)
+    asked: list[str] = []
+
+    def choose(_parent: object, _title: str, start: str, _filter: str) -> tuple[str, str]:
+        asked.append(start)
+        return str(tmp_path / start), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
+
+    page.detail._actions[name].trigger()
+
+    assert asked == [f"gguf-quantize{ending}"]
+    assert (tmp_path / asked[0]).read_bytes().startswith(begins)
+
+
 def test_a_failed_job_says_what_happened_and_what_can_be_done(
     page: JobsPage, context: AppContext, tiny_gguf: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:
