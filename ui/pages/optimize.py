@@ -491,7 +491,8 @@ class OptimizePage(QWidget):
         self._middle.setSpacing(12)
         self._heading = QLabel()
         self._heading.setProperty("role", "section")
-        self._summary = QLabel()
+        # Until the first operation is shown; each new plugin is looked at in a process of its own.
+        self._summary = QLabel("Looking at the plugins…")
         self._summary.setProperty("role", "second")
         self._summary.setWordWrap(True)
         self._more = QToolButton()
@@ -500,6 +501,7 @@ class OptimizePage(QWidget):
         self._more.setArrowType(Qt.ArrowType.RightArrow)
         self._more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._more.setAutoRaise(True)
+        self._more.hide()
         self._documentation = QLabel()
         self._documentation.setProperty("role", "second")
         self._documentation.setWordWrap(True)
