@@ -58,8 +58,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--wheels",
         action="store_true",
-        help="for a bundle: carry the wheels of all packages too, so that it runs without a network; "
-        "collecting them needs one",
+        help="for a bundle: carry the wheels of all packages too, so that it runs without a network",
     )
     export.add_argument("-o", "--out", type=Path, required=True, metavar="FILE")
     export.set_defaults(command=_export)

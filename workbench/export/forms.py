@@ -35,7 +35,7 @@ def export_job(
     """Write a job in a form. Returns the file.
 
     Args:
-        wheels: For a bundle: whether it carries the wheels of all packages, which takes the network.
+        wheels: For a bundle: whether it carries the wheels of all packages.
         say: Told what is under way.
 
     Raises:

@@ -52,7 +52,9 @@ if [ "${{SLURM_RESTART_COUNT:-0}}" -gt 0 ]; then
 fi
 
 # A request file in the job's folder asks for a pause, and a signal would cancel.
+ASKED=0
 ask_to_pause() {{
+    ASKED=1
     echo pause > "$OUT.job/request"
 }}
 trap ask_to_pause TERM
@@ -60,12 +62,12 @@ trap ask_to_pause TERM
 "$PYTHON" "$SCRIPT" {model}--out "$OUT" --threads "${{SLURM_CPUS_PER_TASK:-{threads}}}" \\
     ${{RESUME[@]+"${{RESUME[@]}}"}} "$@" &
 WORKER=$!
-wait "$WORKER"
-CODE=$?
 # A trapped signal ends the wait, not the worker.
-while kill -0 "$WORKER" 2> /dev/null; do
+while true; do
+    ASKED=0
     wait "$WORKER"
     CODE=$?
+    [ "$ASKED" -eq 0 ] && break
 done
 
 if [ "$CODE" -eq "$PAUSED" ] && command -v scontrol > /dev/null; then
