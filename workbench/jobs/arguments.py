@@ -8,11 +8,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workbench.jobs import exits
 from workbench.params import FieldSpec, allowed_text
 
 _OWN = frozenset(
-    {"help", "model", "out", "overwrite", "resume", "seed", "threads", "set", "job-dir", "plugin-dir"}
+    {
+        "help",
+        "model",
+        "out",
+        "overwrite",
+        "resume",
+        "verify",
+        "seed",
+        "threads",
+        "set",
+        "job-dir",
+        "plugin-dir",
+    }
 )
+
+_EXIT_CODES = f"""\
+exit codes:
+  {exits.DONE:<4}  done; with --verify: this computer gives the same figures
+  {exits.FAILED:<4}  failed, and standard error says why; with --verify: something differs
+  {exits.USAGE:<4}  wrong use: a flag, a value or a file that can't be right
+  {exits.PAUSED:<4}  paused: --resume goes on from the last checkpoint
+  {exits.CANCELLED:<4}  cancelled (Ctrl+C)
+A negative code, or one above 128, is a signal: the system or native code ended the process.
+"""
 
 
 @dataclass(frozen=True)
@@ -23,6 +46,7 @@ class Arguments:
     out: Path | None = None
     overwrite: bool = False
     resume: bool = False
+    verify: bool = False
     seed: int | None = None
     threads: int | None = None
     job_dir: Path | None = None
@@ -72,6 +96,7 @@ def parse(
         out=given["out"],
         overwrite=given["overwrite"],
         resume=given["resume"],
+        verify=given["verify"],
         seed=given["seed"],
         threads=given["threads"],
         job_dir=given["job_dir"],
@@ -83,6 +108,7 @@ def _parser(description: str, takes_model: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="job.py",
         description=description,
+        epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -93,6 +119,11 @@ def _parser(description: str, takes_model: bool) -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="PATH", help="where the result goes")
     parser.add_argument("--overwrite", action="store_true", help="replace what lies at --out already")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoints of an earlier run")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="run only the first part, beside --out, and compare its figures with those that the job told",
+    )
     parser.add_argument("--seed", type=int, help="seed of every random choice")
     parser.add_argument(
         "--threads", type=_positive, metavar="N", help="CPU threads (default: all physical cores)"

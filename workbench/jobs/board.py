@@ -14,6 +14,7 @@ from workbench.errors import DiskFullError, InUseError, NotFoundError, UsageErro
 from workbench.home import Home
 from workbench.jobs import folder as job_folder
 from workbench.jobs.events import JobState, State, now
+from workbench.jobs.expected import exported_script
 from workbench.jobs.records import JobRecord, record_of, record_of_columns, select_records
 from workbench.jobs.spec import JobSpec
 from workbench.jobs.stop_requests import request_path
@@ -231,15 +232,15 @@ class JobBoard:
                 shutil.rmtree(each, ignore_errors=True) if each.is_dir() else each.unlink(missing_ok=True)
 
     def export(self, id: str, out: Path) -> Path:
-        """Copy the script that a job runs, unchanged.
+        """Copy the script that a job runs; of one that is done it carries the first figures, for --verify.
 
         Raises:
             UsageError: It can't be written there.
         """
-        source = self._home.jobs / self.get(id).id / "job.py"
+        folder = self._home.jobs / self.get(id).id
         target = out.expanduser()
         try:
-            shutil.copyfile(source, target)
+            target.write_text(exported_script(folder), encoding="utf-8")
         except OSError as error:
             raise UsageError(
                 f"The script can't be written to {target}: {os.strerror(error.errno or 0)}.",

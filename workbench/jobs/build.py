@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from workbench import __version__
@@ -10,7 +10,7 @@ from workbench.catalogue_entry import OperationEntry
 from workbench.errors import UsageError
 from workbench.jobs.spec import JobSpec, ModelInput
 from workbench.model import ModelFacts
-from workbench.params import validate
+from workbench.params import FieldSpec, validate
 
 #: Types that stand at the end of a name, so that the result of a second step does not carry both.
 _TYPE_ENDINGS = ("F32", "F16", "BF16")
@@ -67,6 +67,7 @@ def make_spec(
         title=title,
         model=input,
         params=checked,
+        notes=_notes(entry.fields),
         seed=seed,
         needs=entry.needs,
         output_name=output_name,
@@ -96,6 +97,7 @@ def make_follow_up(entry: OperationEntry, before: JobSpec, values: Mapping[str, 
         plugin=entry.plugin,
         title=f"{entry.title} ({label}): {before.output_name}",
         params=checked,
+        notes=_notes(entry.fields),
         seed=before.seed,
         needs=entry.needs,
         output_name=file_name(f"{before.output_name}-{label}"),
@@ -107,6 +109,14 @@ def make_follow_up(entry: OperationEntry, before: JobSpec, values: Mapping[str, 
         tenfold_version=__version__,
         api_version=entry.api_version,
     )
+
+
+def _notes(fields: Sequence[FieldSpec]) -> dict[str, str]:
+    """What each parameter does, with the unit of its value."""
+    return {
+        field.name: f"{field.help.rstrip('.')} ({field.unit})." if field.unit else field.help
+        for field in fields
+    }
 
 
 def file_name(text: str) -> str:

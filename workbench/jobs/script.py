@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from workbench import __version__
+from workbench.jobs.input_hashes import is_here, known_hashes
 from workbench.jobs.spec import JobSpec, ModelInput
 
 _SCRIPT = '''\
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["{requirement}"]
+# dependencies = [
+{requirements}
+# ]
 # ///
 """{title}.
 
@@ -21,52 +25,79 @@ _SCRIPT = '''\
 Run it alone:
 
     python job.py{model_flag} --out {out}
+    python job.py{model_flag} --verify     # the first part only: does this computer give the same figures?
     python job.py --help
+
+With uv, which installs what the lines above name: `uv run job.py …`
 """
 
 from workbench.jobs.worker import Job{model_import}
 
+# What can be set; the command line goes before it (--help lists all flags).
 PARAMS = {params}
+
+# What the finished job told, for --verify: filled in when it is exported.
+EXPECTED = {{}}
 
 job = Job(
     operation={operation},
     plugin={plugin},
     output_name={output_name},
     model={model},
+    files={files},
     params=PARAMS,
     seed={seed},
+    expected=EXPECTED,
 )
 
 if __name__ == "__main__":
     raise SystemExit(job.main())
 '''
 
+_NO_FIGURES = "\nEXPECTED = {}\n"
+_WIDTH = 110
+
 
 def render(spec: JobSpec) -> str:
     """The text of `job.py` for a job.
 
     It holds no secret and no path of this machine: a model is named by name, hash and source, and
-    parameters that are files by their file names. The worker looks those up in the job's folder, or takes
-    them from the command line.
+    parameters that are files by their file names and, up to a size, their hashes. The worker looks those up
+    in the job's folder, or takes them from the command line.
 
     Args:
         spec: The job; `params` are plain JSON values.
     """
     version = spec.tenfold_version or __version__
+    # Imported here: a worker, which imports this module too, must run beside any version of `packaging`.
+    from workbench.jobs.requirements import requirements
+
+    needed = requirements(spec.backend, version, spec.requires)
     return _SCRIPT.format(
-        requirement=f"tenfold[{spec.backend}]=={version}" if spec.backend else f"tenfold=={version}",
+        requirements="\n".join(f"#     {_literal(each)}," for each in needed),
         title=_plain(spec.title),
         origin=_origin(spec, version),
         model_flag=" --model MODEL" if spec.model else "",
         out="RESULT.gguf" if spec.output_format == "gguf" else "RESULT",
         model_import=", ModelInput" if spec.model else "",
-        params=_literal({name: without_folder(value) for name, value in spec.params.items()}),
+        params=_params(spec),
         operation=_literal(spec.operation),
         plugin=_literal(spec.plugin),
         output_name=_literal(spec.output_name),
         model=_model(spec.model) if spec.model else "None",
+        files=_literal(known_hashes(spec.params)),
         seed=spec.seed,
     )
+
+
+def with_expected(script: str, expected: Mapping[str, Any]) -> str:
+    """A job's script with the figures that it told; unchanged where it has no place for them.
+
+    Args:
+        expected: As `workbench.jobs.expected` reads it from the job's events, in plain JSON values.
+    """
+    lines = [f"    {_literal(name)}: {_literal(value)},\n" for name, value in expected.items()]
+    return script.replace(_NO_FIGURES, "\nEXPECTED = {\n" + "".join(lines) + "}\n", 1)
 
 
 def without_folder(value: Any) -> Any:
@@ -75,16 +106,9 @@ def without_folder(value: Any) -> Any:
     In a list, files of the same name keep as many of their folders as tell them apart.
     """
     if isinstance(value, list | tuple):
-        places = {each: Path(each).parts for each in value if _is_here(each)}
+        places = {each: Path(each).parts for each in value if is_here(each)}
         return [_shortest_name(places, each) if each in places else each for each in value]
-    return Path(value).name if _is_here(value) else value
-
-
-def _is_here(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and Path(value).is_absolute() and Path(value).exists()
-    except OSError:
-        return False  # a text that begins like a path and is too long for one
+    return Path(value).name if is_here(value) else value
 
 
 def _shortest_name(places: Mapping[str, tuple[str, ...]], path: str) -> str:
@@ -107,7 +131,7 @@ def _origin(spec: JobSpec, version: str) -> str:
     if spec.model is not None:
         source = _public_source(spec.model.source)
         found_at = f", found at {_plain(source)}" if source else ""
-        lines.append(f"Made from {_plain(spec.model.name)}{found_at}.")
+        lines.append(f"It starts from {_plain(spec.model.name)}{found_at}.")
     if spec.plugin.startswith("file:"):
         lines.append(f"It needs the plugin {_plain(spec.plugin[5:])} beside it, or --plugin-dir FOLDER.")
     for name, value in spec.params.items():
@@ -140,21 +164,29 @@ def _public_source(source: str) -> str:
     return source if source.startswith("hf:") else ""
 
 
+def _params(spec: JobSpec) -> str:
+    """The parameters, one a line, each below what it does."""
+    lines = []
+    for name, value in spec.params.items():
+        lines += textwrap.wrap(
+            _plain(spec.notes.get(name, "")),
+            _WIDTH,
+            initial_indent="    # ",
+            subsequent_indent="    # ",
+            break_on_hyphens=False,
+        )
+        lines.append(f"    {_literal(name)}: {_literal(without_folder(value))},")
+    return "{\n" + "".join(f"{line}\n" for line in lines) + "}" if lines else "{}"
+
+
 def _literal(value: Any) -> str:
-    """A JSON value as Python source, one entry a line where it is a dict."""
-    if isinstance(value, dict):
-        entries = [f"    {_literal(str(key))}: {_nested(item)},\n" for key, item in value.items()]
-        return "{\n" + "".join(entries) + "}" if entries else "{}"
-    return _nested(value)
-
-
-def _nested(value: Any) -> str:
+    """A JSON value as Python source, on one line."""
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_nested(str(k))}: {_nested(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_literal(str(k))}: {_literal(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_nested, value)) + "]"
+        return "[" + ", ".join(map(_literal, value)) + "]"
     if isinstance(value, str):
         # ascii() keeps control and look-alike characters of a hostile name from acting as source.
         text = repr(value) if value.isprintable() else ascii(value)

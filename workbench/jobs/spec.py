@@ -45,6 +45,7 @@ class JobSpec(BaseModel):
         title: What lists call the job, for example `Quantize (Q4_K_M): SmolLM2-135M`.
         model: The input; None for operations that make a model from nothing.
         params: Checked parameter values as JSON.
+        notes: What each parameter does, in a sentence, for the comments in its script.
         seed: The seed of every random choice.
         needs: The slot it takes up.
         output_name: The result's name without ending.
@@ -69,6 +70,7 @@ class JobSpec(BaseModel):
     title: str
     model: ModelInput | None = None
     params: dict[str, Any] = Field(default_factory=dict)
+    notes: dict[str, str] = Field(default_factory=dict)
     seed: int = 0
     needs: Needs = "cpu"
     output_name: str

@@ -6,10 +6,11 @@ import faulthandler
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
 from filelock import FileLock, Timeout
 
 from workbench.errors import InUseError, ModelFileError, PluginError, UsageError, WorkbenchError
@@ -17,6 +18,8 @@ from workbench.jobs import exits, publish
 from workbench.jobs.arguments import Arguments, parse, plugin_dir
 from workbench.jobs.context import WorkerContext, default_threads
 from workbench.jobs.events import Artifact, Event, State, now
+from workbench.jobs.expected import Expected
+from workbench.jobs.input_hashes import differs
 from workbench.jobs.last_word import last_word
 from workbench.jobs.loading import load_operation, plugin_folders
 from workbench.jobs.processes import offer_to_end_first
@@ -26,6 +29,7 @@ from workbench.jobs.sink import EventSink
 from workbench.jobs.spec import ModelInput
 from workbench.jobs.stop_requests import Requests, request_path
 from workbench.jobs.terminal import TerminalWatch
+from workbench.jobs.verify import SeenEnough, Verification
 from workbench.model import Model, ModelFacts
 from workbench.params import validate
 from workbench.plugin import Operation
@@ -44,14 +48,18 @@ class Job:
         output_name: str,
         params: Mapping[str, Any],
         model: ModelInput | None = None,
+        files: Mapping[str, Sequence[str]] = {},
         seed: int = 0,
+        expected: Mapping[str, Any] = {},
     ) -> None:
         self.operation = operation
         self.plugin = plugin
         self.output_name = output_name
         self.params = dict(params)
         self.model = model
+        self.files = files
         self.seed = seed
+        self.expected = expected
 
     def main(self, argv: Sequence[str] | None = None) -> int:
         """Run the job as the command line says; see `--help`.
@@ -73,6 +81,7 @@ class Job:
             takes_model=operation.input is not None,
         )
         try:
+            check = self._verification(operation) if arguments.verify else None
             folder, target = self._places(operation, arguments)
         except (WorkbenchError, OSError) as error:
             return _refuse(words, error)
@@ -90,18 +99,29 @@ class Job:
         if arguments.job_dir is None:
             request_path(folder).unlink(missing_ok=True)
         try:
-            return _Run(self, operation, arguments, folder, target, script.parent).execute()
+            return _Run(self, operation, arguments, folder, target, script.parent, check).execute()
         finally:
             lock.release()
             if rank:
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def _verification(self, operation: Operation) -> Verification:
+        if not self.expected:
+            raise UsageError(
+                "This script carries no figures to compare with.",
+                remedy="Export it from a job that is done.",
+            )
+        expected = msgspec.convert(dict(self.expected), Expected)
+        return Verification(expected, repeatable=operation.reproducible)
+
     def _places(self, operation: Operation, arguments: Arguments) -> tuple[Path, Path | None]:
         """The job's folder, and where the result is moved at the end: None where it stays in the folder."""
-        if arguments.job_dir is not None and arguments.out is None:
+        if arguments.job_dir is not None and arguments.out is None and not arguments.verify:
             return _made(arguments.job_dir.absolute()), None
         default = Path(f"{self.output_name}.gguf" if operation.output == "gguf" else self.output_name)
         target = (arguments.out or default).expanduser().absolute()
+        if arguments.verify:
+            return _made(target.with_name(target.name + ".verify")), None
         places = [target]
         if arguments.out is None and operation.output in ("any", "adapter"):
             places.append(target.with_name(f"{target.name}.gguf"))
@@ -126,6 +146,7 @@ class _Run:
         folder: Path,
         target: Path | None,
         beside: Path,
+        check: Verification | None = None,
     ) -> None:
         self._job = job
         self._operation = operation
@@ -133,6 +154,7 @@ class _Run:
         self._folder = folder
         self._target = target
         self._beside = beside
+        self._check = check
         self._out = folder / "out"
         self._requests = Requests(folder)
         self._sink: EventSink | None = None
@@ -143,13 +165,25 @@ class _Run:
         faulthandler.enable()
         self._requests.listen()
         try:
-            self._sink = EventSink(self._folder / "events.jsonl", TerminalWatch())
+            self._sink = EventSink(self._folder / "events.jsonl", self._watch())
             self._emit(State(now(), "running", pid=os.getpid()))
             self._prepare_environment()
             artifact = self._work(self._sink)
         except BaseException as problem:  # noqa: BLE001 - whatever it was, the job has a last word
             return self._end_with(problem)
         return self._finish(artifact)
+
+    def _watch(self) -> Callable[[Event], None]:
+        shown = TerminalWatch(log=self._folder / "log.txt")
+        check = self._check
+        if check is None:
+            return shown
+
+        def both(event: Event) -> None:
+            shown(event)
+            check(event)
+
+        return both
 
     def _prepare_environment(self) -> None:
         """What backends read when they are first imported."""
@@ -162,7 +196,7 @@ class _Run:
             os.environ["HF_HUB_OFFLINE"] = "1"
 
     def _work(self, sink: EventSink) -> Artifact:
-        if not self._arguments.resume:
+        if self._check is not None or not self._arguments.resume:
             _empty(self._folder / "checkpoints")
         (self._folder / "checkpoints").mkdir(exist_ok=True)
         publish.discard_all(self._out)
@@ -178,6 +212,8 @@ class _Run:
             stop_now=self._stop_now,
         )
         self._context = context
+        if self._check is not None:
+            self._check.stop = context.fail
         self._sampler = Sampler(self._emit, context.take_amounts, context.fail)
         self._sampler.start()
         result = self._run_operation(context)
@@ -192,8 +228,10 @@ class _Run:
         for name, value in values.items():
             if kinds[name] == "path" and value:
                 values[name] = self._found(name, value)
+                self._check_files(name, [values[name]], context)
             elif kinds[name] == "paths" and value:
                 values[name] = [self._found(name, each) for each in value]
+                self._check_files(name, values[name], context)
         params = operation.params(**values)
         if operation.input is None:
             returned: object = operation.run(context, params)
@@ -235,11 +273,34 @@ class _Run:
         context.log("Checking that this is the model that the script was written for.")
         found = content_hash(path, facts.files, lambda _done, _total: context.check())
         if found != expected:
-            context.log(
-                f"{path.name} is not the same file: its sha256 is {found}, and the script names {expected}. "
-                "The result will differ.",
-                level="warning",
+            self._not_the_same(path, found, expected, context)
+
+    def _check_files(self, name: str, paths: Sequence[str], context: WorkerContext) -> None:
+        """Compare files that parameters stand for with those that the job was made with."""
+        for path, expected in zip(map(Path, paths), self._job.files.get(name, ()), strict=False):
+            found = differs(path, expected)
+            if found and name not in self._arguments.values:
+                raise ModelFileError(
+                    path,
+                    f"it is another file than the job was made with: its sha256 is {found}, not {expected}.",
+                    remedy=f"Put the same file beside the script, or name this one with --set {name}=PATH.",
+                )
+            if found:
+                self._not_the_same(path, found, expected, context)
+
+    def _not_the_same(self, path: Path, found: str, expected: str, context: WorkerContext) -> None:
+        """Say that an input is another one. A person may mean it, but nobody compares figures then."""
+        if self._check is not None:
+            raise ModelFileError(
+                path,
+                f"its sha256 is {found}, and the job was made with {expected}: figures can't be compared.",
+                remedy="Name the same file.",
             )
+        context.log(
+            f"{path.name} is not the same file: its sha256 is {found}, and the script names {expected}. "
+            "The result will differ.",
+            level="warning",
+        )
 
     def _found(self, name: str, path: str) -> str:
         """A parameter's path; a file or folder (an adapter is one) that the script names without its place
@@ -294,6 +355,8 @@ class _Run:
         )
 
     def _finish(self, artifact: Artifact) -> int:
+        if self._check is not None:
+            return self._verified(self._check, artifact.sha256)
         try:
             self._quiet()
             self._emit(artifact)
@@ -306,7 +369,19 @@ class _Run:
             shutil.rmtree(self._folder, ignore_errors=True)
         return exits.DONE
 
+    def _verified(self, check: Verification, sha256: str | None) -> int:
+        """Say what agreed; nothing is left of the run."""
+        self._quiet()
+        self._close()
+        agreed, lines = check.outcome(sha256)
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        return exits.DONE if agreed else exits.FAILED
+
     def _end_with(self, problem: BaseException) -> int:
+        if self._check is not None and isinstance(problem, SeenEnough):
+            return self._verified(self._check, None)
         word = last_word(problem, self._folder)
         if self._sink is not None:
             self._sink.make_room()
