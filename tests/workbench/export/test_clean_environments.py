@@ -37,7 +37,7 @@ assert importlib.util.find_spec("PySide6") is None
 assert importlib.util.find_spec("pytest") is None
 print(workbench.__file__)
 """
-#: Of every kind of engine that loads in a second or two; PyTorch's trainings take minutes on a CI machine.
+#: Those seen to give the same so far; each pays for a job and a script, and a few for importing PyTorch.
 _RUN = frozenset(
     {"gguf-quantize", "gguf-mixed", "imatrix", "batch-generate", "gguf-convert", "gguf-dequantize"}
 )
