@@ -48,8 +48,13 @@ class Situation:
 
 
 def trains(entry: OperationEntry) -> bool:
-    """Whether an operation is one that the Fine-tune page starts."""
-    return entry.output is not None and {spec.name for spec in entry.fields} >= _TRAINS
+    """Whether an operation is one that the Fine-tune page starts.
+
+    One that needs more than examples, as a distillation needs its teacher, has its form on the Optimize page.
+    """
+    needed = {spec.name for spec in entry.fields if spec.required}
+    names = {spec.name for spec in entry.fields}
+    return entry.output is not None and names >= _TRAINS and needed <= _TRAINS
 
 
 def usable(

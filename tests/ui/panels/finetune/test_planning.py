@@ -161,7 +161,9 @@ def test_an_operation_that_trains_is_known_by_its_parameters(situation: Situatio
     other = _entry("quantize").model_copy(update={"fields": ()})
     mlx = _entry("finetune-mlx", input="mlx")
 
-    assert [trains(each) for each in (_entry(), other)] == [True, False]
+    teacher = FieldSpec(name="teacher", title="Teacher", kind="path", required=True)
+    distill = _entry().model_copy(update={"fields": (*_entry().fields, teacher)})
+    assert [trains(each) for each in (_entry(), other, distill)] == [True, False, False]
     assert usable([other, mlx, _entry()], situation.facts, on_metal=False) == [_entry()]
     assert usable([other, mlx], None, on_metal=False) == [mlx]
 
