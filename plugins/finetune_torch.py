@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from plugins._torch_present import import_torch
 from plugins._tuning_params import FinetuneParams
-from workbench.plugin import Choice, JobContext, MissingExtraError, Model, Param, operation, setting
+from workbench.plugin import Choice, JobContext, Model, Param, operation, setting
 
 
 class FinetuneTorchParams(FinetuneParams):
@@ -61,23 +62,21 @@ def finetune_torch(job: JobContext, model: Model, params: FinetuneTorchParams) -
     The proof compares the result with its base: the loss and the answers on held-out examples with a paired
     test, and what was forgotten, on text that it was not trained on.
     """
-    try:
-        import peft
-        import torch
-        import transformers
-    except ImportError as error:
-        raise MissingExtraError("PyTorch with transformers and PEFT", "torch") from error
+    import_torch(job, "peft")
+    import peft
+    import torch
+    import transformers
+
     from plugins._torch_loading import load_base, prepare
     from plugins._torch_tuning import TorchBackend
     from plugins._tuning_packing import check_packing
     from plugins._tuning_run import Tuned, conditions, learn, proven
 
-    torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
     versions = {each.__name__: each.__version__ for each in (torch, transformers, peft)}
 
     def make(*, end_tokens: tuple[int, ...]) -> TorchBackend:
-        tuned = prepare(load_base(model.path, params), params, model.path.name)
+        tuned = job.run_native(lambda: prepare(load_base(model.path, params), params, model.path.name))
         return TorchBackend(tuned, params, model.path, end_tokens, job.checkpoints)
 
     def proof(tuned: Tuned) -> dict[str, Any]:
