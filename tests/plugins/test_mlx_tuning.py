@@ -86,7 +86,7 @@ def steps(backend: Backend, piece: Piece, first: int = 0, last: int = 3, rate: f
 def gradients(backend: MlxBackend, *pieces: Piece) -> tuple[float, dict[str, np.ndarray]]:
     backend.begin(0)
     loss = sum(backend.add(each, 10.0) for each in pieces)
-    return loss, {name: np.array(each) for name, each in (backend._gradients or {}).items()}
+    return loss, {name: np.array(each) for name, each in (backend.gradients or {}).items()}
 
 
 @pytest.mark.parametrize("kind", ["frozen", "trained", "in few bits"])
