@@ -136,7 +136,8 @@ def test_no_item_is_in_both_sets() -> None:
 def test_texts_are_long_enough_and_repeat_nothing(path: Path, least: int, most: int) -> None:
     text = path.read_text(encoding="utf-8")
     paragraphs = [each for each in text.split("\n\n") if each.strip()]
-    runs = Counter(tuple(_words(text)[at : at + 8]) for at in range(len(_words(text)) - 7))
+    words = _words(text)
+    runs = Counter(tuple(words[at : at + 8]) for at in range(len(words) - 7))
 
     assert least <= len(text.encode()) <= most
     assert len(set(paragraphs)) == len(paragraphs)
