@@ -72,7 +72,16 @@ def start(tmp_path: Path, small_hf: Path) -> Start:
             output_name="made",
         )
         (folder / "job.py").write_text(render(spec), encoding="utf-8")
-        words = ["--job-dir", str(folder), "--model", str(small_hf), "--set", f"data={data}"]
+        words = [
+            "--job-dir",
+            str(folder),
+            "--model",
+            str(small_hf),
+            "--set",
+            f"data={data}",
+            "--threads",
+            "1",
+        ]
         with (folder / "log.txt").open("wb") as log:
             return subprocess.Popen(
                 [sys.executable, folder / "job.py", *words], stdout=log, stderr=subprocess.STDOUT
