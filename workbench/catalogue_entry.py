@@ -8,14 +8,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from workbench.conditions import Condition
-from workbench.model import FORMAT_TITLES, ModelFacts, ModelFormat
+from workbench.model import FORMAT_TITLES, ModelFacts
 from workbench.params import FieldSpec
-from workbench.plugin import Backend, Needs
+from workbench.plugin.operation import Declaration
 
 
-class OperationEntry(BaseModel):
-    """One operation as data. See `workbench.plugin.operation` for the meaning of each field.
+class OperationEntry(Declaration):
+    """One operation as data: what it declares, its parameters, and where it comes from.
 
     Attributes:
         plugin: Where it comes from: a module name, or `file:NAME.py`.
@@ -23,30 +22,6 @@ class OperationEntry(BaseModel):
         digest: Hash of the plugin's file when the entry was written.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    title: str
-    group: str
-    summary: str
-    documentation: str
-    input: ModelFormat | Literal["any"] | None
-    output: ModelFormat | Literal["any"] | None
-    needs: Needs
-    backend: Backend
-    applies: tuple[Condition, ...]
-    advised: tuple[Condition, ...]
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    excludes: tuple[str, ...]
-    lossless: bool
-    label: str
-    origin: str
-    resumable: bool
-    restarts: bool
-    requires: tuple[str, ...] = ()
-    reproducible: bool = True
-    api_version: str
     fields: tuple[FieldSpec, ...]
     plugin: str
     source: str

@@ -25,10 +25,10 @@ Run = Callable[..., Path]
 _F = TypeVar("_F", bound=Callable[..., Path])
 
 
-class Operation(BaseModel):
-    """What a plugin offers: a name, typed parameters, where it applies, and the function that runs it."""
+class Declaration(BaseModel):
+    """What an operation says of itself, as data; see `operation` for the meaning of each field."""
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True)
 
     name: str
     title: str
@@ -49,9 +49,16 @@ class Operation(BaseModel):
     origin: str
     resumable: bool
     restarts: bool
-    requires: tuple[str, ...]
-    reproducible: bool
+    requires: tuple[str, ...] = ()
+    reproducible: bool = True
     api_version: str
+
+
+class Operation(Declaration):
+    """What a plugin offers: its declaration, typed parameters, and the function that runs it."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
     params: type[Params]
     run: Run
 
