@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from ui.models.job_list import JobListModel
 from ui.theme import Theme, Tokens
 from ui.widgets.job_words import TONES, share_done, state_line
+from ui.widgets.row_painting import paint_dot, paint_ground
 from workbench.jobs.records import JobRecord
 
 ROW_HEIGHT = 62
@@ -54,8 +55,8 @@ class JobDelegate(QStyledItemDelegate):
         state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_ground(painter, box, state, tokens)
-        self._paint_dot(painter, box, job, tokens)
+        paint_ground(painter, box, state, tokens)
+        paint_dot(painter, box, _colour(job, tokens), hollow=job.state in ("queued", "cancelled", "paused"))
         left = box.left() + 34
         width = box.right() - 10 - left
         painter.setFont(self._title)
@@ -74,38 +75,6 @@ class JobDelegate(QStyledItemDelegate):
             self._paint_bar(painter, bar, share_done(job) or 0.0, tokens)
         painter.restore()
 
-    def _paint_ground(self, painter: QPainter, box: QRect, state: QStyle.StateFlag, tokens: Tokens) -> None:
-        painter.setPen(Qt.PenStyle.NoPen)
-        if state & QStyle.StateFlag.State_Selected:
-            painter.setBrush(QColor(tokens.accent_soft))
-            painter.drawRoundedRect(box, 8, 8)
-        elif state & QStyle.StateFlag.State_MouseOver:
-            painter.setBrush(QColor(tokens.raised))
-            painter.drawRoundedRect(box, 8, 8)
-        if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_KeyboardFocusChange:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(tokens.accent), 1.5))
-            painter.drawRoundedRect(QRectF(box).adjusted(1, 1, -1, -1), 8, 8)
-
-    def _paint_dot(self, painter: QPainter, box: QRect, job: JobRecord, tokens: Tokens) -> None:
-        colours = {
-            "neutral": tokens.faint,
-            "accent": tokens.accent,
-            "good": tokens.good,
-            "warn": tokens.warn,
-            "bad": tokens.bad,
-        }
-        colour = QColor(colours[TONES[job.state]])
-        centre = QPointF(box.left() + 18, box.center().y() + 0.5)
-        if job.state in ("queued", "cancelled", "paused"):
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(colour, 1.6))
-            painter.drawEllipse(centre, 4.2, 4.2)
-            return
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour)
-        painter.drawEllipse(centre, 5, 5)
-
     def _paint_bar(self, painter: QPainter, bar: QRectF, share: float, tokens: Tokens) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(tokens.line))
@@ -114,3 +83,14 @@ class JobDelegate(QStyledItemDelegate):
         filled = QRectF(bar)
         filled.setWidth(max(bar.width() * share, 4.0) if share > 0 else 0.0)
         painter.drawRoundedRect(filled, 2, 2)
+
+
+def _colour(job: JobRecord, tokens: Tokens) -> QColor:
+    colours = {
+        "neutral": tokens.faint,
+        "accent": tokens.accent,
+        "good": tokens.good,
+        "warn": tokens.warn,
+        "bad": tokens.bad,
+    }
+    return QColor(colours[TONES[job.state]])

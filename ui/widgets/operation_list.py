@@ -12,14 +12,14 @@ from PySide6.QtCore import (
     QObject,
     QPersistentModelIndex,
     QRect,
-    QRectF,
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from ui.theme import Theme
+from ui.widgets.row_painting import paint_ground
 from workbench.catalogue_entry import OperationEntry, PluginFailure
 from workbench.model import ModelFacts
 
@@ -155,17 +155,7 @@ class OperationDelegate(QStyledItemDelegate):
             painter.drawText(box.adjusted(10, 4, -8, 0), align, row.heading)
             painter.restore()
             return
-        painter.setPen(Qt.PenStyle.NoPen)
-        if state & QStyle.StateFlag.State_Selected:
-            painter.setBrush(QColor(tokens.accent_soft))
-            painter.drawRoundedRect(box, 8, 8)
-        elif state & QStyle.StateFlag.State_MouseOver:
-            painter.setBrush(QColor(tokens.raised))
-            painter.drawRoundedRect(box, 8, 8)
-        if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_KeyboardFocusChange:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(tokens.accent), 1.5))
-            painter.drawRoundedRect(QRectF(box).adjusted(1, 1, -1, -1), 8, 8)
+        paint_ground(painter, box, state, tokens)
         title, line = texts(row)
         width = box.width() - 20
         painter.setFont(self._title)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from ui.models.plugin_list import PluginListModel, second_line, state_words
 from ui.theme import Theme
-from ui.tokens import Tokens
+from ui.widgets.row_painting import paint_dot, paint_ground
 from workbench.catalogue_entry import PluginRecord
 
 _HEIGHT = 56
@@ -41,8 +41,10 @@ class PluginDelegate(QStyledItemDelegate):
         align = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        _paint_ground(painter, box, state, tokens)
-        _paint_dot(painter, QPointF(box.left() + 18, box.center().y() + 0.5), plugin, tokens)
+        paint_ground(painter, box, state, tokens)
+        idle = not plugin.enabled or plugin.pending
+        colour = tokens.faint if idle else tokens.bad if plugin.failure is not None else tokens.good
+        paint_dot(painter, box, QColor(colour), hollow=idle)
         left, right = box.left() + 34, box.right() - 10
         width = right - left
         mark = state_words(plugin) if state_words(plugin) != "on" else ""
@@ -63,28 +65,3 @@ class PluginDelegate(QStyledItemDelegate):
         line = metrics.elidedText(line, Qt.TextElideMode.ElideRight, right - left)
         painter.drawText(QRect(left, box.top() + 28, right - left, 18), align, line)
         painter.restore()
-
-
-def _paint_ground(painter: QPainter, box: QRect, state: QStyle.StateFlag, tokens: Tokens) -> None:
-    painter.setPen(Qt.PenStyle.NoPen)
-    if state & QStyle.StateFlag.State_Selected:
-        painter.setBrush(QColor(tokens.accent_soft))
-        painter.drawRoundedRect(box, 8, 8)
-    elif state & QStyle.StateFlag.State_MouseOver:
-        painter.setBrush(QColor(tokens.raised))
-        painter.drawRoundedRect(box, 8, 8)
-    if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_KeyboardFocusChange:
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(QColor(tokens.accent), 1.5))
-        painter.drawRoundedRect(QRectF(box).adjusted(1, 1, -1, -1), 8, 8)
-
-
-def _paint_dot(painter: QPainter, centre: QPointF, plugin: PluginRecord, tokens: Tokens) -> None:
-    if not plugin.enabled or plugin.pending:
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(QColor(tokens.faint), 1.6))
-        painter.drawEllipse(centre, 4.2, 4.2)
-        return
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(tokens.bad if plugin.failure is not None else tokens.good))
-    painter.drawEllipse(centre, 5, 5)
