@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import keyring
 import pytest
 from filelock import FileLock
 
@@ -18,6 +19,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TENFOLD_THREADS"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 
+from tests.fixtures.memory_keyring import MemoryKeyring
 from workbench.catalogue import Catalogue
 from workbench.home import Home
 from workbench.store.database import Store
@@ -51,6 +53,16 @@ def store(home: Home) -> Iterator[Store]:
     opened = Store(home.database)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def own_keyring() -> Iterator[MemoryKeyring]:
+    """Secrets go to a keyring of the test; it is this system's again afterwards."""
+    before = keyring.get_keyring()
+    made = MemoryKeyring()
+    keyring.set_keyring(made)
+    yield made
+    keyring.set_keyring(before)
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import keyring
 import pytest
-from keyring.backend import KeyringBackend
 from pytestqt.qtbot import QtBot
 
+from tests.fixtures.memory_keyring import MemoryKeyring
 from ui.context import AppContext
 from ui.pages.settings import SettingsPage
 from ui.panels.settings.place_dialog import PlaceDialog
@@ -23,34 +22,8 @@ from workbench.cluster.place import Place
 NOWHERE = "http://127.0.0.1:9"
 
 
-class _MemoryKeyring(KeyringBackend):
-    priority = 1.0  # type: ignore[assignment]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        self.kept.pop((service, username), None)
-
-
 @pytest.fixture
-def own_keyring() -> Iterator[_MemoryKeyring]:
-    before = keyring.get_keyring()
-    made = _MemoryKeyring()
-    keyring.set_keyring(made)
-    yield made
-    keyring.set_keyring(before)
-
-
-@pytest.fixture
-def page(context: AppContext, qtbot: QtBot, own_keyring: _MemoryKeyring) -> Iterator[SettingsPage]:
+def page(context: AppContext, qtbot: QtBot, own_keyring: MemoryKeyring) -> Iterator[SettingsPage]:
     made = SettingsPage(context)
     qtbot.addWidget(made)
     made.show()
@@ -60,7 +33,7 @@ def page(context: AppContext, qtbot: QtBot, own_keyring: _MemoryKeyring) -> Iter
 
 
 def test_a_place_is_kept_and_its_token_is_in_the_keyring_alone(
-    page: SettingsPage, context: AppContext, own_keyring: _MemoryKeyring
+    page: SettingsPage, context: AppContext, own_keyring: MemoryKeyring
 ) -> None:
     page.places.keep(Place(name="lab", address=NOWHERE), "s3cret-token")
 
@@ -84,7 +57,7 @@ def test_a_place_that_cant_be_reached_says_why(page: SettingsPage, qtbot: QtBot)
     assert "Check the address" in row.figures.text()
 
 
-def test_a_cluster_is_added_only_after_it_answered(qtbot: QtBot, own_keyring: _MemoryKeyring) -> None:
+def test_a_cluster_is_added_only_after_it_answered(qtbot: QtBot, own_keyring: MemoryKeyring) -> None:
     dialog = PlaceDialog(frozenset({"taken"}))
     qtbot.addWidget(dialog)
     dialog.show()
