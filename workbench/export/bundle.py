@@ -8,15 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workbench.errors import NotFoundError, UsageError
-from workbench.export.archive import Content, checksums, write_zip
-from workbench.export.closure import closure
 from workbench.export.inputs import find_inputs
 from workbench.export.lock import lock
 from workbench.export.repacking import wheel_of
-from workbench.export.wheel import DISTRIBUTION, build_wheel
+from workbench.export.wheel import build_wheel
 from workbench.home import Home
 from workbench.jobs.loading import FILE_PREFIX
 from workbench.jobs.spec import JobSpec
+from workbench.packing.archive import Content, checksums, write_zip
+from workbench.packing.installed import DISTRIBUTION, closure
 
 _OWN_NAMES = frozenset(
     {"job.py", "run.py", "requirements.txt", "README.md", "SHA256SUMS", "wheels", "environment", "unpacked"}

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from importlib import metadata
+from collections.abc import Sequence
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
-from workbench.export.wheel import DISTRIBUTION
+from workbench.packing.installed import DISTRIBUTION, needed, parsed, public_version
 
 
 def lock(backend: str, own: Sequence[str] = ()) -> tuple[str, ...]:
@@ -22,47 +19,12 @@ def lock(backend: str, own: Sequence[str] = ()) -> tuple[str, ...]:
         backend: The extra of Tenfold that the operation works with; empty for none.
         own: Requirements of the operation itself.
     """
-    named = {canonicalize_name(each.name): each for each in _parsed(own)}
-    pins: dict[str, str] = {name: str(each) for name, each in named.items()}
-    seen: set[tuple[str, str]] = set()
-    waiting = [Requirement(f"{DISTRIBUTION}[{backend}]" if backend else DISTRIBUTION)]
-    while waiting:
-        wanted = waiting.pop()
-        name = canonicalize_name(wanted.name)
-        try:
-            installed = metadata.distribution(wanted.name)
-        except metadata.PackageNotFoundError:
-            pins.setdefault(name, f"{wanted.name}{wanted.specifier}")
+    asked = [named for text in own if (named := parsed(text)) is not None]
+    pins = {canonicalize_name(named.name): str(named) for named in asked}
+    for each in needed([f"{DISTRIBUTION}[{backend}]" if backend else DISTRIBUTION]):
+        wanted = each.requirement
+        if wanted.name == DISTRIBUTION:
             continue
-        if name != DISTRIBUTION and name not in named:
-            pins[name] = f"{wanted.name}=={_public(installed.version)}"
-        for extra in ("", *sorted(wanted.extras)):
-            if (name, extra) not in seen:
-                seen.add((name, extra))
-                waiting += _required(installed, extra)
+        exact = f"=={public_version(each.installed.version)}" if each.installed is not None else ""
+        pins.setdefault(canonicalize_name(wanted.name), f"{wanted.name}{exact or wanted.specifier}")
     return tuple(pins[name] for name in sorted(pins))
-
-
-def _required(installed: metadata.Distribution, extra: str) -> Iterator[Requirement]:
-    for each in _parsed(installed.requires or ()):
-        alone = each.marker is None or each.marker.evaluate({"extra": ""})
-        if (not extra and alone) or (
-            extra and each.marker is not None and not alone and each.marker.evaluate({"extra": extra})
-        ):
-            yield each
-
-
-def _parsed(texts: Iterable[str]) -> Iterator[Requirement]:
-    for text in texts:
-        try:
-            yield Requirement(text)
-        except InvalidRequirement:
-            continue  # it is refused where an environment is made, in words
-
-
-def _public(version: str) -> str:
-    """A version without its local part, which no index knows."""
-    try:
-        return Version(version).public
-    except InvalidVersion:
-        return version

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from packaging.utils import canonicalize_name
 
 from workbench.errors import NotFoundError, UsageError
-from workbench.export.archive import Content, record_line, write_zip
+from workbench.packing.archive import Content, record, write_zip
 
 #: What an installer writes about this one installation.
 _OF_INSTALLER = frozenset({"INSTALLER", "REQUESTED", "RECORD", "direct_url.json"})
@@ -44,8 +44,7 @@ def wheel_of(distribution: metadata.Distribution, folder: Path) -> Path:
                 f"{listed} of {name} is gone.", remedy=f"Install it again: pip install {name}"
             )
         files[listed.as_posix()] = path
-    record = "".join(record_line(each, files[each]) for each in sorted(files))
-    files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
+    files[f"{info}/RECORD"] = record(files, info)
     target = folder / f"{canonicalize_name(name).replace('-', '_')}-{distribution.version}-{_tag(about)}.whl"
     write_zip(target, files)
     return target

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib import metadata
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+
+from workbench.packing.installed import DISTRIBUTION, parsed, public_version
 
 
 def requirements(backend: str, version: str, own: Sequence[str] = ()) -> tuple[str, ...]:
@@ -19,17 +20,17 @@ def requirements(backend: str, version: str, own: Sequence[str] = ()) -> tuple[s
         version: Tenfold's version.
         own: Requirements of the operation itself, which go before those of the extra.
     """
-    tenfold = f"tenfold[{backend}]=={_public(version)}" if backend else f"tenfold=={_public(version)}"
-    taken = {canonicalize_name(parsed.name) for each in own if (parsed := _parsed(each)) is not None}
+    tenfold = f"{DISTRIBUTION}[{backend}]" if backend else DISTRIBUTION
+    taken = {canonicalize_name(named.name) for each in own if (named := parsed(each)) is not None}
     pinned = [text for name, text in _pinned(backend) if name not in taken]
-    return (tenfold, *pinned, *own)
+    return (f"{tenfold}=={public_version(version)}", *pinned, *own)
 
 
 @lru_cache
 def _pinned(backend: str) -> tuple[tuple[str, str], ...]:
     """The packages that an extra brings, by name; one that is not installed here keeps its open range."""
     try:
-        declared = metadata.requires("tenfold") or []
+        declared = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         return ()  # run from a folder that was never installed
     found: dict[str, str] = {}
@@ -45,28 +46,9 @@ def _pinned(backend: str) -> tuple[tuple[str, str], ...]:
 def _with_version(requirement: Requirement, backend: str) -> str:
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     try:
-        wanted = f"=={_public(metadata.version(requirement.name))}"
+        wanted = f"=={public_version(metadata.version(requirement.name))}"
     except metadata.PackageNotFoundError:
         wanted = str(requirement.specifier)
     # What remains without the extra is where the package exists at all, for example only on Linux.
     place = str(requirement.marker).replace(f'extra == "{backend}"', "").strip().removesuffix(" and").strip()
     return f"{requirement.name}{extras}{wanted}" + (f"; {place}" if place else "")
-
-
-def _public(version: str) -> str:
-    """A version without its local part, which no index knows: `2.13.0+cpu` is published as `2.13.0`.
-
-    >>> _public("2.13.0+cpu")
-    '2.13.0'
-    """
-    try:
-        return Version(version).public
-    except InvalidVersion:
-        return version
-
-
-def _parsed(text: str) -> Requirement | None:
-    try:
-        return Requirement(text)
-    except InvalidRequirement:
-        return None  # it is refused where the environment is made, in words

@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 #: The earliest date that a zip can hold.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -19,8 +20,11 @@ _BLOCK = 1 << 20
 Content = bytes | Path
 
 
-def write_zip(target: Path, files: Mapping[str, Content]) -> None:
+def write_zip(target: Path | BinaryIO, files: Mapping[str, Content], *, stored: bool = False) -> None:
     """Write files below their names, sorted, with one date and one mode.
+
+    Args:
+        stored: Leave everything as it is, also what is not known to be packed already.
 
     Raises:
         OSError: It can't be written, or a file can't be read.
@@ -28,7 +32,8 @@ def write_zip(target: Path, files: Mapping[str, Content]) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, _DATE)
-            entry.compress_type = zipfile.ZIP_STORED if Path(name).suffix in _STORED else zipfile.ZIP_DEFLATED
+            whole = stored or Path(name).suffix in _STORED
+            entry.compress_type = zipfile.ZIP_STORED if whole else zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix on every system, so that the mode below means the same
             entry.external_attr = 0o644 << 16
             content = files[name]
@@ -53,7 +58,17 @@ def checksums(files: Mapping[str, Content]) -> bytes:
     return "".join(f"{sha256_of(files[name]).hex()}  {name}\n" for name in sorted(files)).encode()
 
 
-def record_line(name: str, content: Content) -> str:
+def record(files: Mapping[str, Content], info: str) -> bytes:
+    """A wheel's `RECORD`: each file with hash and size, of itself neither.
+
+    Args:
+        info: The wheel's folder of metadata.
+    """
+    lines = [_record_line(name, files[name]) for name in sorted(files)]
+    return "".join([*lines, f"{info}/RECORD,,\n"]).encode()
+
+
+def _record_line(name: str, content: Content) -> str:
     """A line of a wheel's `RECORD`."""
     digest = base64.urlsafe_b64encode(sha256_of(content)).rstrip(b"=").decode()
     size = len(content) if isinstance(content, bytes) else content.stat().st_size
