@@ -281,7 +281,7 @@ class FinetunePage(QWidget):
             is_reading=not self._trouble,
             values=values,
             output_name=self._own_name or self._proposed_name(values),
-            room=room,
+            room=None if self.plan.place.chosen() else room,
         )
         self.plan.show_plan(plan_of(situation))
         self._show_steps()
@@ -411,6 +411,7 @@ class FinetunePage(QWidget):
         context = self._context
         context.models_changed.connect(self._models_changed)
         context.preferences_changed.connect(lambda changed: self.plan.place.set_places(changed.places))
+        self.plan.place.combo.currentIndexChanged.connect(lambda _index: self._plan_soon.start())
         context.jobs_changed.connect(self._take_updates)
         context.reading.connect(lambda _reading: self._follow_memory())
         context.closing.connect(self.question.stop)

@@ -33,7 +33,8 @@ class Situation:
 
     Attributes:
         values: The operation's parameters as they stand.
-        room: The memory that a run would use, as it is now.
+        room: The memory that a run would use, as it is now; None where it would run elsewhere, of which
+            nothing is known here.
     """
 
     record: ModelRecord | None
@@ -44,7 +45,7 @@ class Situation:
     is_reading: bool
     values: Mapping[str, Any]
     output_name: str
-    room: Room
+    room: Room | None
 
 
 def trains(entry: OperationEntry) -> bool:
@@ -105,6 +106,8 @@ def _choices(values: Mapping[str, Any]) -> TuningChoices:
 def _estimate(now: Situation, choices: TuningChoices) -> TuningEstimate | None:
     """What the settings take as they stand: arithmetic, on what the child process found out."""
     if now.facts is None or now.answer is None or now.answer.estimate is None or now.entry is None:
+        return None
+    if now.room is None:
         return None
     known = now.answer.estimate
     backend = "mlx" if now.entry.backend == "mlx" else "torch"
@@ -197,7 +200,7 @@ def _notice(now: Situation, need: MethodMemory | None) -> PlanNotice | None:
         return None
     if now.entry is None:
         return PlanNotice("warn", "Nothing that is installed can train this model.", "Choose another one.")
-    missing = missing_backend(now.entry.backend)
+    missing = missing_backend(now.entry.backend) if now.room is not None else None
     if missing is not None:
         return PlanNotice("warn", missing.message, missing.remedy)
     if not now.choice.files:

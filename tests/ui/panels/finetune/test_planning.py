@@ -139,6 +139,19 @@ def test_what_stands_against_a_start_is_said(
     assert not plan.may_start
 
 
+def test_what_is_here_says_nothing_of_a_run_elsewhere(
+    situation: Situation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+
+    plan = plan_of(replace(situation, entry=_entry(backend="mlx"), room=None))
+
+    assert plan.may_start
+    assert plan.notice is None
+    assert plan.memory is None
+    assert "Time" not in {title for title, _, _ in plan.rows}
+
+
 def test_without_a_held_out_side_the_person_is_told(situation: Situation) -> None:
     assert situation.answer is not None
 
