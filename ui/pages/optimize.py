@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -24,7 +23,7 @@ from ui import format
 from ui.context import AppContext
 from ui.forms import ParamsForm
 from ui.widgets.empty_state import EmptyState
-from ui.widgets.message import MessageBar
+from ui.widgets.operation_head import OperationHead
 from ui.widgets.operation_list import OperationList, OperationListModel, OperationRow
 from ui.widgets.optimize_model import ModelChooser
 from ui.widgets.optimize_plan import OptimizePlan, size_of_choice
@@ -221,9 +220,8 @@ class OptimizePage(QWidget):
         if self._form is not None and self.entry is not None:
             self._kept_values[self.entry.name] = self._form.values()
         self._row = row
-        self._failure.setVisible(row is not None and row.failure is not None)
         if row is not None and row.failure is not None:
-            self._show_failure(row.failure)
+            self._head.show_failure(row.failure)
         elif row is not None and row.entry is not None and not same:
             self._show_entry(row.entry)
         if self._form is not None:
@@ -235,12 +233,7 @@ class OptimizePage(QWidget):
 
     def _show_entry(self, entry: OperationEntry) -> None:
         self._own_name = ""
-        self._heading.setText(entry.title)
-        self._summary.setText(entry.summary)
-        rest = entry.documentation.partition("\n")[2].strip()
-        self._documentation.setText(rest)
-        self._more.setVisible(bool(rest))
-        self._more.setChecked(False)
+        self._head.show_entry(entry)
         if self._form is not None:
             # Without this a form that was laid out in the same turn would still be shown, as a window.
             self._form.hide()
@@ -268,18 +261,6 @@ class OptimizePage(QWidget):
                 form.offer(field.name, [(_told(each), each.path) for each in made if each.model_id in kin])
         except WorkbenchError as error:
             self._report(error)
-
-    def _show_failure(self, failure: PluginFailure) -> None:
-        self._heading.setText(failure.plugin)
-        self._summary.setText(f"From {failure.source}. Nothing else is harmed by it.")
-        self._more.setVisible(False)
-        self._documentation.setVisible(False)
-        self._failure.show_message(
-            "bad",
-            failure.reason,
-            "Mend or remove the plugin; it is tried again when its file changes.",
-            failure.traceback,
-        )
 
     def _annotation(self, _spec: object, choice: Any) -> str:
         size = size_of_choice(choice, self._facts)
@@ -489,33 +470,8 @@ class OptimizePage(QWidget):
         self._middle = QVBoxLayout(inner)
         self._middle.setContentsMargins(20, 18, 20, 18)
         self._middle.setSpacing(12)
-        self._heading = QLabel()
-        self._heading.setProperty("role", "section")
-        # Until the first operation is shown; each new plugin is looked at in a process of its own.
-        self._summary = QLabel("Looking at the plugins…")
-        self._summary.setProperty("role", "second")
-        self._summary.setWordWrap(True)
-        self._more = QToolButton()
-        self._more.setText("More about it")
-        self._more.setCheckable(True)
-        self._more.setArrowType(Qt.ArrowType.RightArrow)
-        self._more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._more.setAutoRaise(True)
-        self._more.hide()
-        self._documentation = QLabel()
-        self._documentation.setProperty("role", "second")
-        self._documentation.setWordWrap(True)
-        self._documentation.setTextFormat(Qt.TextFormat.PlainText)
-        self._documentation.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._documentation.hide()
-        self._more.toggled.connect(self._fold)
-        self._failure = MessageBar("bad", "", "", "")
-        self._failure.hide()
-        for widget in (self._heading, self._summary):
-            self._middle.addWidget(widget)
-        self._middle.addWidget(self._more, 0, Qt.AlignmentFlag.AlignLeft)
-        self._middle.addWidget(self._documentation)
-        self._middle.addWidget(self._failure)
+        self._head = OperationHead()
+        self._middle.addWidget(self._head)
         self._middle.addStretch(1)
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
@@ -527,10 +483,6 @@ class OptimizePage(QWidget):
         layout.setContentsMargins(1, 1, 1, 1)
         layout.addWidget(self._scroll)
         return card
-
-    def _fold(self, open_: bool) -> None:
-        self._documentation.setVisible(open_)
-        self._more.setArrowType(Qt.ArrowType.DownArrow if open_ else Qt.ArrowType.RightArrow)
 
     def _reset_form(self) -> None:
         if self._form is not None:

@@ -187,7 +187,7 @@ def test_a_plugin_that_fails_is_one_row_with_its_reason(
     row = page.operations.row_of(page._failures[0].plugin)
     page._list.setCurrentIndex(page.operations.index(row))
 
-    assert page._failure.isVisible()
+    assert page._head.failure.isVisible()
     assert "no such luck" in page._failures[0].reason + page._failures[0].traceback
     assert not page._plan.isVisible()
 
