@@ -187,9 +187,10 @@ class ComparePage(QWidget):
         parts = [
             f"{len(variants)} models" if len(variants) > 1 else "1 model",
             f"against {reference.name}" if reference is not None else "",
+            # What a narrow window cuts off stands last, and this is what one must not overlook.
+            "speeds are noisy" if any(each.decode and each.decode.noisy for each in variants) else "",
             f"{conditions.form} form",
             conditions.machine,
-            "speeds are noisy" if any(each.decode and each.decode.noisy for each in variants) else "",
         ]
         return " · ".join(part for part in parts if part)
 

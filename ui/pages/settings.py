@@ -209,6 +209,7 @@ class SettingsPage(QWidget):
         row.addWidget(self.threads)
         self.go_on = Switch()
         self.on_quit = CalmComboBox()
+        self.on_quit.setMinimumContentsLength(18)
         self.on_quit.addItem("Keep them running", True)
         self.on_quit.addItem("Stop them", False)
         card = Card("Work")

@@ -261,7 +261,8 @@ def test_speeds_from_a_machine_that_was_not_quiet_are_called_noisy(
 
     page = make_page()
 
-    assert page._summary.text().endswith("25 GB · speeds are noisy")
+    assert page._summary.text().endswith("25 GB")
+    assert " · speeds are noisy · " in page._summary.text()
 
 
 def test_a_card_from_no_time_at_all_is_still_a_card(make_page: MakePage, context: AppContext) -> None:
