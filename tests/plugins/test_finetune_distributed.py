@@ -31,7 +31,7 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """A Ray cluster of this machine, for all tests here; its address."""
-    ray = pytest.importorskip("ray")
+    ray = pytest.importorskip("ray", reason='no cluster without Ray: pip install "tenfold[ray]"')
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=80_000_000)

@@ -31,7 +31,7 @@ Share = Sequence[tuple[int, int]]
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     """A Ray cluster of this machine with two CPUs, which `RAY_ADDRESS` names, for all tests here."""
-    pytest.importorskip("ray")
+    pytest.importorskip("ray", reason='no cluster without Ray: pip install "tenfold[ray]"')
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:

@@ -59,7 +59,7 @@ def planned(home: Home, *vary: str, **more: object) -> Sweep:
 
 
 def test_a_sweep_that_is_stopped_goes_on_where_it_was(swept: Home) -> None:
-    pytest.importorskip("ray")
+    pytest.importorskip("ray", reason='no cluster without Ray: pip install "tenfold[ray]"')
     sweep = planned(swept, "floor=3,1")
 
     def stop_after_one(seen: Sweep) -> None:
@@ -88,7 +88,7 @@ def test_a_sweep_that_is_stopped_goes_on_where_it_was(swept: Home) -> None:
 
 
 def test_a_trial_that_lags_behind_is_ended_and_its_job_cancelled(swept: Home) -> None:
-    pytest.importorskip("ray")
+    pytest.importorskip("ray", reason='no cluster without Ray: pip install "tenfold[ray]"')
     # The good one ends first; the other would not end by itself in the time that this test has.
     sweep = planned(swept, "floor=1,50", stop_early=True)
     assert sweep.read() and sweep.plan is not None
