@@ -11,12 +11,14 @@ from workbench.errors import NotFoundError, UsageError
 from workbench.export.inputs import find_inputs
 from workbench.export.lock import lock
 from workbench.export.repacking import wheel_of
-from workbench.export.wheel import build_wheel
+from workbench.export.wheel import PACKAGES, build_wheel
 from workbench.home import Home
 from workbench.jobs.loading import FILE_PREFIX
 from workbench.jobs.spec import JobSpec
 from workbench.packing.archive import Content, checksums, write_zip
 from workbench.packing.installed import DISTRIBUTION, closure
+from workbench.packing.sources import code_files, module_files
+from workbench.plugin_home.finding import site_of
 
 _OWN_NAMES = frozenset(
     {"job.py", "run.py", "requirements.txt", "README.md", "SHA256SUMS", "wheels", "environment", "unpacked"}
@@ -67,14 +69,10 @@ def write_bundle(
             remedy="Leave --wheels out: run.py fetches them.",
         )
     files: dict[str, Content] = {"job.py": script.encode()}
-    taken = set(_OWN_NAMES)
-    if spec.plugin.startswith(FILE_PREFIX):
-        name = spec.plugin.removeprefix(FILE_PREFIX)
-        if not (home.plugins / name).is_file():
-            raise NotFoundError(f"The plugin {name} is no longer in {home.plugins}.")
-        files[name] = home.plugins / name
-        taken.add(name)
-    inputs = find_inputs(spec.params, frozenset(taken))
+    plugin = _plugin_code(home, spec.plugin)
+    files.update(plugin)
+    taken = _OWN_NAMES | {name.partition("/")[0] for name in plugin}
+    inputs = find_inputs(spec.params, taken)
     files.update(inputs.files)
     for flag, name in inputs.left:
         say(f"{name} is too large to come along: put it beside job.py, or name it with --set {flag}=PATH.")
@@ -92,6 +90,22 @@ def write_bundle(
         except OSError:
             target.unlink(missing_ok=True)
             raise
+
+
+def _plugin_code(home: Home, plugin: str) -> dict[str, Path]:
+    """The files of a plugin that is not Tenfold's own, named as they lie beside the script."""
+    if plugin.startswith(FILE_PREFIX):
+        name = plugin.removeprefix(FILE_PREFIX)
+        code = {name: home.plugins / name} if (home.plugins / name).is_file() else {}
+    else:
+        top = plugin.partition(".")[0]
+        if top in PACKAGES:
+            return {}
+        site = site_of(home, plugin)
+        code = dict(code_files(site / top) if site is not None else module_files(top))
+    if not code:
+        raise NotFoundError(f"The plugin {plugin.removeprefix(FILE_PREFIX)} is no longer here.")
+    return code
 
 
 def _of_packages(backend: str, folder: Path, say: Callable[[str], object]) -> list[Path]:

@@ -11,7 +11,7 @@ from workbench.packing.installed import DISTRIBUTION
 from workbench.packing.sources import module_files
 
 #: What the wheel holds; the window is left out where it is not installed.
-_PACKAGES = ("workbench", "plugins", "ui")
+PACKAGES = ("workbench", "plugins", "ui")
 _NEEDED = frozenset({"workbench", "plugins"})
 _WHEEL = "Wheel-Version: 1.0\nGenerator: tenfold\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
@@ -30,7 +30,7 @@ def build_wheel(folder: Path) -> Path:
             "Tenfold is not installed as a package here, so no wheel can be made of it.",
             remedy="Install it first: pip install -e .",
         ) from error
-    files: dict[str, Content] = {name: path for top in _PACKAGES for name, path in module_files(top)}
+    files: dict[str, Content] = {name: path for top in PACKAGES for name, path in module_files(top)}
     missing = _NEEDED - {name.partition("/")[0] for name in files}
     if missing:
         raise NotFoundError(f"The package {', '.join(sorted(missing))} is not installed here.")

@@ -21,6 +21,14 @@ def module_files(top: str) -> Iterator[tuple[str, Path]]:
     yield from package_files(Path(next(iter(found.submodule_search_locations))))
 
 
+def code_files(place: Path) -> Iterator[tuple[str, Path]]:
+    """The files of a package's folder, or of a module that is one file; `place` is without the ending."""
+    if place.is_dir():
+        yield from package_files(place)
+    elif (file := place.with_name(f"{place.name}.py")).is_file():
+        yield file.name, file
+
+
 def package_files(root: Path) -> Iterator[tuple[str, Path]]:
     """The files of a package's folder, without what Python and tools leave there."""
     for path in sorted(root.rglob("*")):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +104,15 @@ def test_an_installed_wheel_offers_its_operation_and_its_job_runs(home: Home, tm
     assert listed["gguf-quantize"]["kind"] == "ours"
     # Nothing of it is in the environment that Tenfold itself runs in.
     assert subprocess.run([sys.executable, "-c", "import tenfold_extra"], capture_output=True).returncode
+
+    # Its code travels in a bundle, where the script finds it beside itself.
+    _tenfold("jobs", "export", "last", "--form", "bundle", "-o", tmp_path / "bundle.zip")
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as bundle:
+        bundle.extractall(tmp_path / "away")
+    elsewhere = {**os.environ, "TENFOLD_HOME": str(tmp_path / "nobody")}
+    words = [sys.executable, "job.py", "--out", "version.txt"]
+    subprocess.run(words, cwd=tmp_path / "away", env=elsewhere, check=True)
+    assert (tmp_path / "away" / "version.txt").read_text()
 
     _tenfold("plugin", "remove", "extra")
 
