@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ class Job:
 
     def check(self) -> None:
         pass
+
+    def run_native(self, call: Callable[[], Any]) -> Any:
+        return call()
 
     def progress(self, *_figures: Any, **_more: Any) -> None:
         pass
