@@ -1,6 +1,6 @@
 """Kill workers, and the program that supervises them, at random moments; count what that broke.
 
-`python tests/e2e/kill_jobs.py [--kills 200] [--seed 1]` prints the counts and ends with 1 where anything
+`python -m tests.e2e.kill_jobs [--kills 200] [--seed 1]` prints the counts and ends with 1 where anything
 was lost: an orphan process, a half-published model, a job without a true state.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from workbench.catalogue import Catalogue
+from tests.fixtures.entries import PLUGINS, steps_entry
 from workbench.home import Home
 from workbench.jobs.build import make_spec
 from workbench.jobs.folder import last_log_lines
@@ -29,7 +29,6 @@ from workbench.library.hashing import content_hash
 from workbench.library.inspect import inspect
 from workbench.session import Session
 
-PLUGIN = Path(__file__).parents[1] / "fixtures" / "plugins" / "steps.py"
 #: A worker takes about half a second to begin, and these steps about as long again.
 STEPS = {"steps": "25", "pause_ms": "15"}
 LONGEST_S = 1.4
@@ -78,10 +77,10 @@ class Trial:
         self.home = home.create()
         self.chance = chance
         self.tick = threading.Event()
-        shutil.copy(PLUGIN, home.plugins)
+        shutil.copy(PLUGINS / "steps.py", home.plugins)
         with Session.open(home, supervise=False) as session:
             self.model = (session.library.add(model) if model else session.library.add_sample()).record
-        self.entry = Catalogue(home).operation("steps")
+        self.entry = steps_entry()
 
     def kill_worker(self) -> str:
         """Kill a worker, again where it is tried once more; let the job end, and resume it."""
@@ -164,7 +163,9 @@ class Trial:
         return session.board.submit(make_spec(self.entry, self.model, facts, STEPS, input=source))
 
     def start_app(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, __file__, "--supervise", str(self.home.root)])
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.kill_jobs", "--supervise", str(self.home.root)]
+        )
 
     def kill(self, pid: int | None) -> None:
         if pid is not None:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 
 def test_random_kills_leave_no_orphan_and_no_half_published_model(tiny_gguf: Path) -> None:
-    script = Path(__file__).with_name("kill_jobs.py")
-
     ended = subprocess.run(
-        [sys.executable, script, "--kills", "5", "--seed", "7", "--model", tiny_gguf],
+        [sys.executable, "-m", "tests.e2e.kill_jobs", "--kills", "5", "--seed", "7", "--model", tiny_gguf],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=False,

@@ -97,13 +97,12 @@ def test_an_error_that_nobody_caught_is_logged_and_told_once(
     assert "wrong phase" in log_file(home).read_text(encoding="utf-8")
 
 
-def test_every_page_is_drawn_light_and_dark_at_two_sizes(tmp_path: Path, tiny_gguf: Path) -> None:
-    root = tmp_path / "home"
-    with Session.open(Home(root), supervise=False) as session:
+def test_every_page_is_drawn_light_and_dark_at_two_sizes(home: Home, tmp_path: Path, tiny_gguf: Path) -> None:
+    with Session.open(home, supervise=False) as session:
         session.library.add(tiny_gguf)
 
     done = subprocess.run(
-        [sys.executable, "-m", "ui", "--home", str(root), "--screenshots", str(tmp_path / "pictures")],
+        [sys.executable, "-m", "ui", "--home", str(home.root), "--screenshots", str(tmp_path / "pictures")],
         env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
         cwd=Path(start.__file__).parents[1],
         capture_output=True,
@@ -121,4 +120,4 @@ def test_every_page_is_drawn_light_and_dark_at_two_sizes(tmp_path: Path, tiny_gg
                 assert (picture.width(), picture.height()) == (width, height)
                 ground = picture.pixelColor(width - 8, height // 2)
                 assert (ground.lightness() < 128) == (side == "dark"), f"{page} {side}"
-    assert not (root / "window.ini").exists()
+    assert not (home.root / "window.ini").exists()

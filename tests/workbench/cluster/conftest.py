@@ -17,14 +17,13 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.fixtures.entries import PLUGINS, steps_entry
 from workbench.catalogue_entry import OperationEntry
-from workbench.catalogue_process import as_data
 from workbench.cluster.place import Place
 from workbench.home import Home
 from workbench.jobs.board import JobBoard
 from workbench.jobs.build import make_spec
 from workbench.jobs.events import Event, EventTail
-from workbench.jobs.loading import load_operation
 from workbench.jobs.records import JobRecord
 from workbench.jobs.runner import JobUpdate, Runner, is_resting
 from workbench.jobs.spec import JobSpec
@@ -33,7 +32,6 @@ from workbench.library.records import ModelRecord
 from workbench.settings import Settings
 from workbench.store.database import Store
 
-PLUGINS = Path(__file__).parents[2] / "fixtures" / "plugins"
 _OBJECT_STORE_BYTES = 80 << 20
 
 
@@ -183,18 +181,6 @@ class Bench:
 
     def events(self, job: JobRecord) -> list[Event]:
         return EventTail(job.folder / "events.jsonl").read(1 << 26)
-
-
-def steps_entry() -> OperationEntry:
-    operation = load_operation("file:steps.py", "steps", [PLUGINS])
-    where = {"plugin": "file:steps.py", "source": "tests", "digest": ""}
-    return OperationEntry.model_validate({**as_data(operation), **where})
-
-
-def shipped(plugin: str, name: str) -> OperationEntry:
-    """An operation that ships, as the catalogue would describe it."""
-    where = {"plugin": plugin, "source": "Tenfold", "digest": ""}
-    return OperationEntry.model_validate({**as_data(load_operation(plugin, name)), **where})
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from tests.fixtures.cut_line import CutLine
+from tests.fixtures.entries import shipped
 from workbench.cluster.submission import read_submission
 from workbench.home import Home
 from workbench.jobs.events import Artifact, Log, Metric
@@ -77,8 +78,6 @@ def _nothing_is_left(lab: Lab, job: JobRecord) -> None:
 def test_quantizing_and_training_there_give_the_same_bits_as_here(
     lab: Lab, bench: Bench, tiny_gguf: Path, tiny_hf: Path, tmp_path: Path
 ) -> None:
-    from tests.workbench.cluster.conftest import shipped
-
     bench.add_place(lab.address)
     data = tmp_path / "rows.jsonl"
     data.write_text(ROWS)
@@ -178,7 +177,7 @@ def test_a_node_that_dies_is_replaced_by_another(
 ) -> None:
     shared = {"local": str(tmp_path / "shared"), "remote": str(tmp_path / "shared")}
     bench.add_place(lab.address, cpus=2, folder=str(tmp_path / "shared"), shared=[shared])
-    job = bench.steps(tiny_gguf, steps=400, pause_ms=50)
+    job = bench.steps(tiny_gguf, steps=160, pause_ms=50)
     bench.until_progress(job, 10)
     lab.kill_node()
     bench.until(lambda: _says(bench, job, "is gone. Trying once more"))
@@ -188,6 +187,6 @@ def test_a_node_that_dies_is_replaced_by_another(
     assert job.state == "done"
     begun = _beginnings(bench, job)
     assert len(begun) == 2 and begun[1] >= 10, (begun, read_submission(job.folder))
-    assert _depths(bench, job)[-1] == 399
+    assert _depths(bench, job)[-1] == 159
     assert list((tmp_path / "shared").glob("*")) == []
     print(f"the second node began at step {begun[1]}, from the checkpoints in the shared folder")

@@ -10,20 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from workbench.catalogue_entry import OperationEntry
-from workbench.catalogue_process import as_data
+from tests.fixtures.entries import PLUGINS, steps_entry
 from workbench.home import Home
 from workbench.jobs.board import JobBoard
 from workbench.jobs.build import make_spec
-from workbench.jobs.loading import load_operation
 from workbench.jobs.records import JobRecord
 from workbench.jobs.runner import JobUpdate, Runner, is_resting
 from workbench.jobs.spec import JobSpec
 from workbench.library.library import Library
 from workbench.settings import Settings
 from workbench.store.database import Store
-
-PLUGINS = Path(__file__).parents[2] / "fixtures" / "plugins"
 
 
 class Bench:
@@ -69,13 +65,6 @@ class Bench:
     def until_step(self, job: JobRecord, step: int) -> None:
         kept = job.folder / "checkpoints" / "step"
         self.until(lambda: kept.exists() and kept.read_text() != "" and int(kept.read_text()) >= step)
-
-
-def steps_entry() -> OperationEntry:
-    """What the catalogue would write down of the `steps` plugin, without a process for it."""
-    operation = load_operation("file:steps.py", "steps", [PLUGINS])
-    where = {"plugin": "file:steps.py", "source": "tests", "digest": ""}
-    return OperationEntry.model_validate({**as_data(operation), **where})
 
 
 @pytest.fixture
