@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ def distill(
     from plugins._merged_result import write_merged
     from plugins._torch_distilling import DistillBackend, Teacher
     from plugins._torch_loading import load_base, prepare
-    from plugins._tuning_run import TUNING, Tuned, conditions, learn, proven
+    from plugins._tuning_run import Tuned, conditions, learn, proven
 
     versions = {each.__name__: each.__version__ for each in (torch, transformers, peft)}
 
@@ -63,16 +62,7 @@ def distill(
         return {"schema": 1, **found, "conditions": conditions(job, tuned, versions)}
 
     tuned = learn(job, student, params, make, name="torch")
-    _without_measurements(tuned.result / TUNING)
     return proven(tuned, params, proof)
-
-
-def _without_measurements(path: Path) -> None:
-    """Leave out what differs from run to run, so that one seed gives one hash; the job's events have it."""
-    figures = json.loads(path.read_text(encoding="utf-8"))
-    for name in ("seconds", "peak_bytes"):
-        figures.pop(name, None)
-    path.write_text(json.dumps(figures, indent=2), encoding="utf-8")
 
 
 def check_same_tokens(student: Path, teacher: Path) -> None:

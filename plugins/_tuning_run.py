@@ -30,6 +30,8 @@ from workbench.plugin import (
 )
 
 TUNING, PROOF = "tuning.json", "proof.json"
+#: What a run took. It lies in the job's folder and not beside the weights: one seed gives one result.
+MEASURED = "measured.json"
 
 
 class MakeBackend(Protocol):
@@ -40,35 +42,18 @@ class MakeBackend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What a proof needs: the published result beside its base, and what it was taught with."""
+    """What a proof needs: the published result beside its base, and what it was taught with.
+
+    Attributes:
+        peak_bytes: The most memory that was held at once; 0 where nobody looked.
+    """
 
     result: Path
     model: Model
     sides: Sides
     texts: PromptTexts
     progress: Progress
-
-
-def tune(
-    job: JobContext,
-    model: Model,
-    params: FinetuneParams,
-    make: MakeBackend,
-    *,
-    name: str,
-    prove: Callable[[Tuned], dict[str, Any]],
-    check: Callable[[Backend, Sides, Settings], None] = lambda _backend, _sides, _settings: None,
-) -> Path:
-    """Fine-tune, publish and prove.
-
-    Args:
-        make: Loads the model. What it made is gone again before the proof.
-        name: The backend's, for the figures.
-        prove: Compares the published result with its base.
-        check: Called before the first step; raises where the model can't be trained as it was asked for.
-    """
-    tuned = learn(job, model, params, make, name=name, check=check)
-    return proven(tuned, params, prove)
+    peak_bytes: int = 0
 
 
 def learn(
@@ -82,9 +67,12 @@ def learn(
     kept: Checkpoints | None = None,
     leads: bool = True,
 ) -> Tuned:
-    """Fine-tune and publish; see `tune`.
+    """Fine-tune and publish.
 
     Args:
+        make: Loads the model. What it made is gone again before a proof.
+        name: The backend's, for the figures.
+        check: Called before the first step; raises where the model can't be trained as it was asked for.
         kept: The checkpoints, where several workers share them.
         leads: Whether this worker writes what is published; of several one does.
     """
@@ -99,15 +87,31 @@ def learn(
     progress = Tuning(job, backend, sides, settings, samples, kept).run()
     result = job.out / job.output_name
     backend.publish(result)
-    peak = backend.peak_bytes() or peak_resident_bytes()
-    figures = _figures(progress, params, name, peak, backend.trained)
+    figures = _figures(progress, params, name, backend.trained)
     if leads:
         (result / TUNING).write_text(json.dumps(figures, indent=2), encoding="utf-8")
     if "held_out_before" in figures:
         job.log(
             f"Held-out loss: {figures['held_out_before']:.4f} before, {figures['held_out_best']:.4f} after."
         )
-    return Tuned(result, model, sides, texts, progress)
+    peak = backend.peak_bytes() or peak_resident_bytes()
+    return Tuned(result, model, sides, texts, progress, peak)
+
+
+def keep_measured(job: JobContext, tuned: Tuned, name: str) -> None:
+    """Write what the run took, by which later ones are estimated.
+
+    Args:
+        name: The backend's.
+    """
+    measured = {
+        "schema": 1,
+        "backend": name,
+        "tokens": tuned.progress.tokens,
+        "seconds": round(tuned.progress.seconds, 3),
+        "peak_bytes": tuned.peak_bytes,
+    }
+    (job.folder / MEASURED).write_text(json.dumps(measured, indent=2), encoding="utf-8")
 
 
 def proven(tuned: Tuned, params: FinetuneParams, prove: Callable[[Tuned], dict[str, Any]]) -> Path:
@@ -195,9 +199,8 @@ def _settings(job: JobContext, params: FinetuneParams, sides: Sides) -> Settings
     )
 
 
-def _figures(
-    progress: Progress, params: FinetuneParams, backend: str, peak_bytes: int, trained: int
-) -> dict[str, Any]:
+def _figures(progress: Progress, params: FinetuneParams, backend: str, trained: int) -> dict[str, Any]:
+    """What was done and what came of it; nothing that another run would measure anew."""
     figures: dict[str, Any] = {
         "schema": 1,
         "backend": backend,
@@ -205,8 +208,6 @@ def _figures(
         "objective": params.objective,
         "steps": progress.step,
         "tokens": progress.tokens,
-        "seconds": round(progress.seconds, 3),
-        "peak_bytes": peak_bytes,
         "trained_parameters": trained,
         **progress.figures,
     }

@@ -28,8 +28,6 @@ class FinetuneMlxParams(FinetuneParams):
     ),
     label="{method}",
     resumable=True,
-    # The weights are; `tuning.json` beside them says how long it took.
-    reproducible=False,
 )
 def finetune_mlx(job: JobContext, model: Model, params: FinetuneMlxParams) -> Path:
     """Teach a model from examples, with MLX on Apple silicon.
@@ -65,7 +63,7 @@ def finetune_mlx(job: JobContext, model: Model, params: FinetuneMlxParams) -> Pa
     from plugins._mlx_tuning import MlxBackend
     from plugins._tuning_backend import Backend
     from plugins._tuning_packing import check_packing
-    from plugins._tuning_run import Tuned, conditions, learn, proven
+    from plugins._tuning_run import Tuned, conditions, keep_measured, learn, proven
 
     mx.random.seed(job.seed)
     versions = {name: version(name) for name in ("mlx", "mlx-lm")}
@@ -90,6 +88,8 @@ def finetune_mlx(job: JobContext, model: Model, params: FinetuneMlxParams) -> Pa
         if group is not None:
             kept = SharedCheckpoints(job, group, launch_folder(job.folder) / "checkpoints")
         tuned = learn(job, model, params, make, name="mlx", check=check_packing, kept=kept)
+        if group is None:
+            keep_measured(job, tuned, "mlx")
         return proven(tuned, params, proof) if leads else tuned.result
     finally:
         give_back()

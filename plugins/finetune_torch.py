@@ -41,8 +41,6 @@ class FinetuneTorchParams(FinetuneParams):
     backend="torch",
     label="{method}",
     resumable=True,
-    # The weights are; `tuning.json` beside them says how long it took.
-    reproducible=False,
 )
 def finetune_torch(job: JobContext, model: Model, params: FinetuneTorchParams) -> Path:
     """Teach a model from examples, with PyTorch on a CPU, CUDA or Apple's GPU.
@@ -70,7 +68,7 @@ def finetune_torch(job: JobContext, model: Model, params: FinetuneTorchParams) -
     from plugins._torch_loading import load_base, prepare
     from plugins._torch_tuning import TorchBackend
     from plugins._tuning_packing import check_packing
-    from plugins._tuning_run import Tuned, conditions, learn, proven
+    from plugins._tuning_run import Tuned, conditions, keep_measured, learn, proven
 
     torch.manual_seed(job.seed)
     versions = {each.__name__: each.__version__ for each in (torch, transformers, peft)}
@@ -91,4 +89,5 @@ def finetune_torch(job: JobContext, model: Model, params: FinetuneTorchParams) -
         tuned = learn_together(job, model, params, params.workers, params.sharding)
     else:
         tuned = learn(job, model, params, make, name="torch", check=check_packing)
+        keep_measured(job, tuned, "torch")
     return proven(tuned, params, proof)

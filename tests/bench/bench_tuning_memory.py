@@ -91,8 +91,8 @@ def _measured(session: Session, model: ModelRecord, backend: Backend, data: Path
         time.sleep(0.05)
     ended = session.board.get(job.id)
     assert ended.state == "done", ended.error_message
-    figures = next((ended.folder / "out").glob("*/tuning.json"))
-    return int(json.loads(figures.read_text(encoding="utf-8"))["peak_bytes"])
+    measured = json.loads((ended.folder / "measured.json").read_text(encoding="utf-8"))
+    return int(measured["peak_bytes"])
 
 
 if __name__ == "__main__":

@@ -60,6 +60,8 @@ def test_the_held_out_loss_falls_and_the_published_adapter_has_it(
     assert proof["held_out"]["after"] == pytest.approx(tuning["held_out_best"], rel=1e-3)
     assert proof["conditions"]["versions"].keys() == {"mlx", "mlx-lm"}
     assert config["base_model_name_or_path"] == small_hf.name
+    measured = json.loads((ran.folder / "measured.json").read_text(encoding="utf-8"))
+    assert measured["backend"] == "mlx" and measured["seconds"] > 0 and measured["peak_bytes"] > 0
 
 
 def test_both_engines_say_what_was_taught(

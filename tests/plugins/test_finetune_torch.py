@@ -67,6 +67,10 @@ def test_the_held_out_loss_falls_and_the_adapter_is_a_peft_folder(
     ]
     config = json.loads((ran.result / "adapter_config.json").read_text(encoding="utf-8"))
     assert config["base_model_name_or_path"] == tiny_hf.name
+    measured = json.loads((ran.folder / "measured.json").read_text(encoding="utf-8"))
+    assert measured["backend"] == "torch" and measured["seconds"] > 0 and measured["peak_bytes"] > 0
+    told = json.loads((ran.result / "tuning.json").read_text(encoding="utf-8"))
+    assert told["tokens"] == measured["tokens"] and not {"seconds", "peak_bytes"} & told.keys()
     assert "1 bad row left out" in (ran.folder / "log.txt").read_text(encoding="utf-8")
 
 

@@ -25,7 +25,7 @@ _SHORTEST_S = 5.0
 
 
 class _Figures(Struct, frozen=True, kw_only=True):
-    """What is read of a run's `tuning.json`."""
+    """What is read of what a run took."""
 
     backend: Backend
     tokens: int
@@ -72,7 +72,7 @@ def corrected(memory: TuningMemory, backend: Backend, method: str, runs: tuple[P
 
 def _run_of(job: FinishedJob, is_gpu: bool) -> PastRun | None:
     """A run's figures; None of a job that trained nothing, or that says something strange."""
-    path = next(iter(sorted((job.folder / "out").glob("*/tuning.json"))), None)
+    path = _measured_in(job.folder)
     try:
         if path is None or path.stat().st_size > _MOST_BYTES:
             return None
@@ -90,6 +90,12 @@ def _run_of(job: FinishedJob, is_gpu: bool) -> PastRun | None:
         expected_bytes=tuning_memory(facts, choices, figures.backend, is_gpu=is_gpu).total_bytes,
         measured_bytes=figures.peak_bytes,
     )
+
+
+def _measured_in(folder: Path) -> Path | None:
+    """Where a training's job says what it took; runs of older versions say it beside their result."""
+    path = folder / "measured.json"
+    return path if path.is_file() else next(iter(sorted((folder / "out").glob("*/tuning.json"))), None)
 
 
 def _flops(facts: ModelFacts, choices: TuningChoices, figures: _Figures) -> float:

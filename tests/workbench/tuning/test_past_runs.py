@@ -25,9 +25,8 @@ FIGURES = {
 
 
 def job(folder: Path, facts: ModelFacts, figures: object = FIGURES, params: Any = None) -> FinishedJob:
-    result = folder / "out" / "made"
-    result.mkdir(parents=True)
-    (result / "tuning.json").write_text(json.dumps(figures), encoding="utf-8")
+    folder.mkdir(parents=True)
+    (folder / "measured.json").write_text(json.dumps(figures), encoding="utf-8")
 
     def read() -> tuple[Mapping[str, Any], ModelFacts]:
         return params or {"method": "dora", "rank": 8, "data": ["a.jsonl"]}, facts
@@ -60,6 +59,16 @@ def test_trainings_are_found_among_all_jobs(tmp_path: Path, smollm: ModelFacts) 
     assert second.flops == pytest.approx(2 * first.flops)
     expected = tuning_memory(smollm, TuningChoices(method="dora", rank=8), "torch")
     assert first.expected_bytes == expected.total_bytes
+
+
+def test_runs_of_older_versions_say_what_they_took_beside_their_result(
+    tmp_path: Path, smollm: ModelFacts
+) -> None:
+    run = job(tmp_path / "a", smollm)
+    (run.folder / "out" / "made").mkdir(parents=True)
+    (run.folder / "measured.json").rename(run.folder / "out" / "made" / "tuning.json")
+
+    assert [each.measured_bytes for each in past_runs([run], is_gpu=False)] == [10**9]
 
 
 def test_an_estimate_learns_from_runs_of_its_own_kind(tmp_path: Path, smollm: ModelFacts) -> None:
