@@ -56,14 +56,16 @@ def window(context: AppContext, qtbot: QtBot) -> Iterator[MainWindow]:
 @pytest.fixture(autouse=True)
 def _nothing_of_qt_is_left_at_work(qapp: QApplication) -> Iterator[None]:
     """Fails a test that leaves a running thread, timer or animation behind."""
-    before = {id(each) for each in _at_work()}
+    gc.collect()
+    # What is there already need not be looked through: beside PyTorch that takes a second in each test.
+    gc.freeze()
     yield
     _delete_what_is_due()
-    left = [each for each in _at_work() if id(each) not in before]
+    left = _at_work()
     if left:
         gc.collect()
         _delete_what_is_due()
-        left = [each for each in _at_work() if id(each) not in before]
+        left = _at_work()
     assert not left, "left at work: " + ", ".join(_named(each) for each in left)
 
 
@@ -73,6 +75,7 @@ def _delete_what_is_due() -> None:
 
 
 def _at_work() -> list[QObject]:
+    """What is at work of all that was made since the last freeze."""
     found: list[QObject] = []
     for each in gc.get_objects():
         if not isinstance(each, QThread | QTimer | QAbstractAnimation) or not isValid(each):
