@@ -101,14 +101,18 @@ def watch_state(home: Home) -> tuple[tuple[str, int, int], ...]:
 
 
 def _of_environment() -> Iterator[FoundPlugin]:
-    for point in sorted(entry_points(group=GROUP), key=lambda each: each.name):
-        package = point.dist.name if point.dist else ""
+    points = sorted(entry_points(group=GROUP), key=lambda each: each.name)
+    # A distribution reads its metadata anew each time that it is asked for a word of it.
+    owners = {id(point.dist): point.dist for point in points if point.dist}
+    said = {number: (owner.name, owner.version) for number, owner in owners.items()}
+    for point in points:
+        package, version = said.get(id(point.dist), ("", ""))
         yield FoundPlugin(
             name=point.module,
             title=point.name,
             kind="ours" if package == _OWN_PACKAGE else "environment",
             package=package or point.value,
-            version=point.dist.version if point.dist else "",
+            version=version,
             digest=_digest_of_module(point),
         )
 
