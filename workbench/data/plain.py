@@ -9,7 +9,8 @@ from pathlib import Path
 from workbench.data.errors import BadRowError, DataError
 from workbench.data.examples import Chat, Completion, Example, Preference
 from workbench.data.layout import detect, example_of
-from workbench.data.reading import read_rows
+from workbench.data.plugin_reader import reader_of
+from workbench.data.reading import KNOWN_SUFFIXES, read_rows
 
 #: Of a longer file the beginning is read: no measurement takes so much.
 MOST_CHARACTERS = 16_000_000
@@ -27,10 +28,15 @@ def plain_text(path: Path) -> str:
         DataError: The file is missing, can't be read, is no text, or holds none.
         MissingExtraError: What reads this kind of dataset is not installed.
     """
-    text = "\n\n".join(_of_rows(path)) if path.suffix.lower() in _TABLES else _of_file(path)
+    text = "\n\n".join(_of_rows(path)) if _holds_rows(path) else _of_file(path)
     if not text.strip():
         raise DataError(f"{path.name} holds no text.", remedy="Choose another file.")
     return text[:MOST_CHARACTERS]
+
+
+def _holds_rows(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in _TABLES or (suffix not in KNOWN_SUFFIXES and reader_of(path) is not None)
 
 
 def _of_file(path: Path) -> str:

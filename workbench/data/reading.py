@@ -7,15 +7,18 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from workbench.data.errors import DataError
+from workbench.data.plugin_reader import PluginReader, data_readers, reader_of
+from workbench.data.plugin_rows import plugin_rows
 from workbench.errors import MissingExtraError
 
 #: A row longer than this is no example, and a line of a hostile file must not fill the memory.
 LONGEST_ROW_BYTES = 10_000_000
-_TOO_LONG = "The row is longer than 10 MB."
+TOO_LONG = "The row is longer than 10 MB."
 _NO_UTF8 = "The row is not valid UTF-8."
 _PARQUET_ROWS = 256
 #: Unless told otherwise, pyarrow reads whole column chunks, which are as long as their writer liked.
@@ -32,7 +35,8 @@ class RawRow:
     """One row as the file has it.
 
     Attributes:
-        line: Where it begins, from 1: the line in JSONL, tables and text, the item in JSON lists and Parquet.
+        line: Where it begins, from 1: the line in JSONL, tables and text, the item in JSON lists and Parquet,
+            the row that a plugin's reader gave.
         values: Its fields; None where `problem` says why it can't be read.
         size: About how many bytes of text it is.
     """
@@ -44,25 +48,28 @@ class RawRow:
 
 
 def read_rows(path: Path) -> Iterator[RawRow]:
-    """The rows of a file, by its ending: JSONL, JSON, CSV, TSV, Parquet or plain text.
+    """The rows of a file, by its ending: JSONL, JSON, CSV, TSV, Parquet, plain text, or what a plugin reads.
 
     A row that can't be read comes with its problem, and the rows behind it follow. Plain text is cut at blank
     lines; each part is a row with the one field `text`. At most a few rows are held at a time.
 
     Raises:
-        DataError: The file is missing, can't be read, or is of another kind.
+        DataError: The file is missing, can't be read, or is of another kind; a plugin's reader fails.
         MissingExtraError: What reads this kind is not installed.
     """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    read = _READERS.get(path.suffix.lower())
+    if read is None and (foreign := reader_of(path)) is not None:
+        read = partial(_of_plugin, foreign)
+    if read is None:
+        also = {suffix for each in data_readers() for suffix in each.suffixes}
         raise DataError(
             f"{path.name} is of no kind that holds examples.",
-            remedy=f"Use one of {', '.join(sorted(_READERS))}.",
+            remedy=f"Use one of {', '.join(sorted({*_READERS, *also}))}, or a plugin that reads such files.",
         )
     if not path.is_file():
         raise DataError(f"{path} is not a file.", remedy="Check the path.")
     try:
-        yield from reader(path)
+        yield from read(path)
     except OSError as error:
         raise DataError(f"{path} can't be read: {error.strerror or error}.") from error
 
@@ -71,7 +78,7 @@ def _jsonl(path: Path) -> Iterator[RawRow]:
     with path.open("rb") as file:
         for line, raw in _bounded_lines(file):
             if raw is None:
-                yield RawRow(line, None, _TOO_LONG)
+                yield RawRow(line, None, TOO_LONG)
             elif raw.strip():
                 yield _parsed(line, raw)
 
@@ -297,9 +304,7 @@ def _parquet_row(place: int, values: dict[str, Any] | None) -> RawRow:
         return RawRow(place, None, _NO_UTF8)
     found = {name: value for name, value in values.items() if value is not None}
     size, _broken = _measured(found)
-    return (
-        RawRow(place, None, _TOO_LONG, size) if size > LONGEST_ROW_BYTES else RawRow(place, found, "", size)
-    )
+    return RawRow(place, None, TOO_LONG, size) if size > LONGEST_ROW_BYTES else RawRow(place, found, "", size)
 
 
 def _text(path: Path) -> Iterator[RawRow]:
@@ -329,6 +334,11 @@ def _passage(line: int, raw: bytes) -> RawRow:
         return RawRow(line, None, "The text is not valid UTF-8.", len(raw))
 
 
+def _of_plugin(reader: PluginReader, path: Path) -> Iterator[RawRow]:
+    for number, values, problem, size in plugin_rows(reader, path):
+        yield RawRow(number, None, problem, size) if problem else _object(number, values, size)
+
+
 _READERS: dict[str, Callable[[Path], Iterator[RawRow]]] = {
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,
@@ -339,3 +349,6 @@ _READERS: dict[str, Callable[[Path], Iterator[RawRow]]] = {
     ".txt": _text,
     ".md": _text,
 }
+
+#: Endings of the files that are read without a plugin.
+KNOWN_SUFFIXES = frozenset(_READERS)

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from workbench.data.errors import BadRowError, DataError
 from workbench.data.examples import content_hash
 from workbench.data.layout import Layout, completed, detect, example_of
+from workbench.data.plugin_reader import reader_of
 from workbench.data.reading import RawRow, read_rows
 from workbench.data.rendering import Renderer, Trained
 from workbench.data.token_set import (
@@ -160,15 +161,16 @@ def layouts_of(recipe: Recipe) -> tuple[Layout, ...]:
 
 
 def _layout_of(path: Path, given: Layout | None) -> Layout:
-    first = list(islice(read_rows(path), 1))
-    if not first:
+    found = islice(read_rows(path), _DETECT_ROWS)
+    first = next(found, None)
+    if first is None:
         raise DataError(f"{path.name} holds no row.", remedy="Use a file with examples.")
-    rows = (row.values for row in islice(read_rows(path), _DETECT_ROWS) if row.values is not None)
+    rows = (row.values for row in chain([first], found) if row.values is not None)
     try:
         # The first rows are looked at one by one: they may be long.
         return detect(rows) if given is None else completed(given, rows)
     except DataError as error:
-        problem = f" Its row in line {first[0].line}: {first[0].problem}" if first[0].problem else ""
+        problem = f" Its row in line {first.line}: {first.problem}" if first.problem else ""
         raise DataError(f"{path.name}: {error.message}{problem}", remedy=error.remedy) from error
 
 
@@ -186,6 +188,8 @@ def _key(recipe: Recipe, layouts: tuple[Layout, ...], progress: Progress) -> str
                 # Nothing is made yet; whoever waits may end it.
                 progress(0, total)
         found.update(own.digest())
+        if (reader := reader_of(Path(name))) is not None:
+            found.update(reader.digest())
     for name in _TOKENIZER_FILES:
         path = Path(recipe.tokenizer) / name
         if path.is_file():
