@@ -96,7 +96,11 @@ class JsonProcess(QObject):
         if isinstance(failure, dict):
             self._refused = True
             self.failed.emit(
-                WorkbenchError(str(failure.get("message", "")), remedy=str(failure.get("remedy", "")))
+                WorkbenchError(
+                    str(failure.get("message", "")),
+                    remedy=str(failure.get("remedy", "")),
+                    details=str(failure.get("details", "")),
+                )
             )
         else:
             self.answered.emit(answer)

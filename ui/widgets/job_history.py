@@ -22,7 +22,18 @@ from PySide6.QtWidgets import (
 
 from ui import format
 from ui.widgets.job_words import state_word
-from workbench.jobs.events import Artifact, Error, Event, EventTail, Log, Metric, Progress, Spec, State
+from workbench.jobs.events import (
+    Artifact,
+    Error,
+    Event,
+    EventTail,
+    Log,
+    Machine,
+    Metric,
+    Progress,
+    Spec,
+    State,
+)
 
 #: The end of an event file that is read to fill the table; states and artifacts stand near the end.
 _TAIL_BYTES = 512 * 1024
@@ -163,6 +174,8 @@ def _told(event: Event) -> tuple[str, str]:
             return "published", f"{event.name or Path(event.path).name} · {size} · sha256 {event.sha256}"
         case Error():
             return "error", f"{event.message} {event.remedy}".rstrip()
+        case Machine():
+            return "machine", event.words
         case Log():
             return ("log" if event.level == "info" else event.level), event.text
     return "", ""

@@ -13,6 +13,7 @@ from typing import Any
 from workbench.cli.answer import Answer, table
 from workbench.cli.follow import wait_for
 from workbench.export.forms import FORMS, export_job
+from workbench.export.imported import of as imported_by
 from workbench.export.importing import import_result
 from workbench.home import Home
 from workbench.jobs.board import JobBoard
@@ -62,8 +63,12 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     export.add_argument("-o", "--out", type=Path, required=True, metavar="FILE")
     export.set_defaults(command=_export)
-    brought = actions.add_parser("import", help="take in what its script made elsewhere", parents=[common])
-    brought.add_argument("job", help="the job that was exported: id, the end of one, or the word last")
+    brought = actions.add_parser("import", help="take in what a script made elsewhere", parents=[common])
+    brought.add_argument(
+        "job",
+        nargs="?",
+        help="the job that was exported: id, the end of one, or the word last; left out, the folder says it",
+    )
     brought.add_argument(
         "source", type=Path, metavar="FOLDER|ZIP", help="what --job-dir named there, or a zip of it"
     )
@@ -82,7 +87,13 @@ def _show(home: Home, arguments: argparse.Namespace) -> Answer:
     with Session.open(home, supervise=False) as session:
         job = session.board.get(arguments.job)
         spec = session.board.spec(job.id)
-    data = {**_data(job), "params": spec.params, "model_input": spec.model.name if spec.model else None}
+    came = imported_by(job.folder)
+    data = {
+        **_data(job),
+        "params": spec.params,
+        "model_input": spec.model.name if spec.model else None,
+        "imported": came.words if came is not None else None,
+    }
     lines = [
         f"{name.replace('_', ' '):18}{value}" for name, value in data.items() if value not in (None, "", {})
     ]
@@ -144,10 +155,16 @@ def _export(home: Home, arguments: argparse.Namespace) -> Answer:
 
 def _import(home: Home, arguments: argparse.Namespace) -> Answer:
     with Session.open(home, supervise=False) as session:
-        spec = session.board.spec(session.board.get(arguments.job).id)
-        made = import_result(home, session.store, session.library, spec, arguments.source)
-        job = session.board.get(made)
-    return Answer(f"{job.title} is here as job {job.id}. Its result is what it made there.", _data(job))
+        spec = session.board.spec(session.board.get(arguments.job).id) if arguments.job else None
+        taken = import_result(session, arguments.source, spec)
+        job = session.board.get(taken.job_id)
+    came = imported_by(job.folder)
+    where = f" It was {came.words}." if came is not None else ""
+    if taken.known:
+        return Answer(f"{job.title} was imported before: it is job {job.id}.{where}", _data(job))
+    return Answer(
+        f"{job.title} is here as job {job.id}. Its result is what it made there.{where}", _data(job)
+    )
 
 
 def _progress(job: JobRecord) -> str:

@@ -11,7 +11,7 @@ import msgspec
 
 from workbench.cluster.client import RayJobs
 from workbench.cluster.errors import PlaceError
-from workbench.jobs.events import Artifact, Error, Event, EventLog, State
+from workbench.jobs.events import Artifact, Error, Event, EventLog, Spec, State
 
 _BLOCK = 1 << 16
 #: Between two tries to read a file on, in seconds.
@@ -118,6 +118,8 @@ class EventMirror:
             event = _decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return
+        if isinstance(event, Spec):
+            return  # the events here begin with it
         if isinstance(event, State) and event.state == "running":
             return  # it names a process of another computer, and the worker here says better where it is
         if isinstance(event, State | Artifact | Error):

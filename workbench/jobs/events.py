@@ -72,6 +72,14 @@ class Log(msgspec.Struct, frozen=True, tag="log", tag_field="kind", omit_default
     level: Literal["info", "warning", "error"] = "info"
 
 
+class Input(msgspec.Struct, frozen=True, tag="input", tag_field="kind", omit_defaults=True):
+    """The files that one parameter stood for, by content; an empty text for a folder of too many files."""
+
+    t: float
+    name: str
+    sha256s: tuple[str, ...]
+
+
 class Artifact(msgspec.Struct, frozen=True, tag="artifact", tag_field="kind", omit_defaults=True):
     """Something whole that the job published: `path` is relative to the job folder, or absolute."""
 
@@ -94,7 +102,27 @@ class Error(msgspec.Struct, frozen=True, tag="error", tag_field="kind", omit_def
     details: str = ""
 
 
-Event = Spec | State | Progress | Metric | Sample | Log | Artifact | Error
+class Machine(msgspec.Struct, frozen=True, tag="machine", tag_field="kind", omit_defaults=True):
+    """Where a run of the job takes place, so that a result that travels says what made it."""
+
+    t: float
+    name: str
+    cpu: str = ""
+    cores: int = 0
+    ram_bytes: int = 0
+    gpus: tuple[str, ...] = ()
+    os: str = ""
+
+    @property
+    def words(self) -> str:
+        """What tells it from other machines: `node-7: 16 cores, 2 × NVIDIA H100`."""
+        counted = {gpu: self.gpus.count(gpu) for gpu in self.gpus}
+        gpus = [gpu if count == 1 else f"{count} × {gpu}" for gpu, count in counted.items()]
+        cores = f"{self.cores} core{'' if self.cores == 1 else 's'}" if self.cores > 0 else ""
+        return ": ".join(filter(None, (self.name, ", ".join(filter(None, (cores, *gpus))))))
+
+
+Event = Spec | State | Progress | Metric | Sample | Log | Artifact | Error | Machine | Input
 
 #: No event is longer: a reader never takes more of one line than this into memory.
 _LONGEST_LINE_BYTES = 32 << 20

@@ -38,12 +38,23 @@ def recover_rows(store: Store, home: Home, library: Library) -> list[str]:
         if job_id in known or not (home.jobs / job_id / "events.jsonl").is_file():
             continue
         try:
-            with guarded(store, lock=True) as session:
-                _recover(session, job_id, home.jobs / job_id, library)
+            recover_row(store, home, library, job_id)
         except WorkbenchError:
             continue
         found.append(job_id)
     return found
+
+
+def recover_row(store: Store, home: Home, library: Library, job_id: str) -> None:
+    """Index one job folder; one that has its row is left alone.
+
+    Raises:
+        NotFoundError: It holds no readable job.
+        ModelFileError: The model that the job made can't be read.
+    """
+    with guarded(store, lock=True) as session:
+        if session.get(JobRow, job_id) is None:
+            _recover(session, job_id, home.jobs / job_id, library)
 
 
 def last_event(folder: Path, kind: type[_E]) -> _E | None:

@@ -16,8 +16,9 @@ from filelock import FileLock, Timeout
 from workbench.errors import InUseError, ModelFileError, PluginError, UsageError, WorkbenchError
 from workbench.jobs import exits, publish
 from workbench.jobs.arguments import Arguments, parse, plugin_dir
+from workbench.jobs.beginning import begins_with_spec, spec_of_run, this_machine
 from workbench.jobs.context import WorkerContext, default_threads
-from workbench.jobs.events import Artifact, Event, State, now
+from workbench.jobs.events import Artifact, Event, Spec, State, now
 from workbench.jobs.expected import Expected
 from workbench.jobs.input_hashes import differs
 from workbench.jobs.last_word import last_word
@@ -26,7 +27,7 @@ from workbench.jobs.processes import offer_to_end_first
 from workbench.jobs.ranks import folder_of_rank, launch_rank
 from workbench.jobs.sampler import Sampler
 from workbench.jobs.sink import EventSink
-from workbench.jobs.spec import ModelInput
+from workbench.jobs.spec import JobSpec, ModelInput
 from workbench.jobs.stop_requests import Requests, request_path
 from workbench.jobs.terminal import TerminalWatch
 from workbench.jobs.verify import SeenEnough, Verification
@@ -165,13 +166,38 @@ class _Run:
         faulthandler.enable()
         self._requests.listen()
         try:
-            self._sink = EventSink(self._folder / "events.jsonl", self._watch())
+            events = self._folder / "events.jsonl"
+            stated = begins_with_spec(events)
+            self._sink = EventSink(events, self._watch())
+            if not stated:
+                self._emit(Spec(now(), self._spec().model_dump(mode="json")))
             self._emit(State(now(), "running", pid=os.getpid()))
+            self._emit(this_machine())
             self._prepare_environment()
             artifact = self._work(self._sink)
         except BaseException as problem:  # noqa: BLE001 - whatever it was, the job has a last word
             return self._end_with(problem)
         return self._finish(artifact)
+
+    def _spec(self, sha256: str | None = None) -> JobSpec:
+        """What this run does, for whoever takes its result back; `sha256` where the model is another one."""
+        values = {**self._job.params, **self._arguments.values}
+        named = self._job.model
+        if named is not None:
+            path = self._arguments.model or named.path
+            named = named.model_copy(update={"path": path, "sha256": sha256 or named.sha256})
+        return spec_of_run(
+            self._operation,
+            self._job.plugin,
+            values,
+            model=named,
+            seed=self._seed,
+            output_name=self._job.output_name,
+        )
+
+    @property
+    def _seed(self) -> int:
+        return self._job.seed if self._arguments.seed is None else self._arguments.seed
 
     def _watch(self) -> Callable[[Event], None]:
         shown = TerminalWatch(log=self._folder / "log.txt")
@@ -206,7 +232,7 @@ class _Run:
             out=staging,
             sink=sink,
             requests=self._requests,
-            seed=self._job.seed if self._arguments.seed is None else self._arguments.seed,
+            seed=self._seed,
             threads=self._arguments.threads,
             output_name=self._job.output_name,
             stop_now=self._stop_now,
@@ -274,6 +300,7 @@ class _Run:
         found = content_hash(path, facts.files, lambda _done, _total: context.check())
         if found != expected:
             self._not_the_same(path, found, expected, context)
+            self._emit(Spec(now(), self._spec(found).model_dump(mode="json")))
 
     def _check_files(self, name: str, paths: Sequence[str], context: WorkerContext) -> None:
         """Compare files that parameters stand for with those that the job was made with."""

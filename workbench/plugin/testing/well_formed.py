@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from itertools import groupby, pairwise
 
-from workbench.jobs.events import Artifact, Error, Metric, Progress, Spec, State
+from workbench.jobs.events import Artifact, Error, Input, Machine, Metric, Progress, Spec, State
 from workbench.plugin.testing.trial import Trial
+
+#: What the worker says of a job, and not its operation.
+_FRAME = Spec | State | Artifact | Error | Machine | Input
 
 
 def faults(trial: Trial) -> list[str]:
@@ -54,6 +57,6 @@ def _metrics(figures: list[Metric]) -> list[str]:
 
 def counted(trial: Trial) -> str:
     """What there was, for a person: `12 events, 3 of progress`."""
-    said = [event for event in trial.events if not isinstance(event, Spec | State | Artifact | Error)]
+    said = [event for event in trial.events if not isinstance(event, _FRAME)]
     reports = sum(isinstance(event, Progress) for event in said)
     return f"{len(said)} events, {reports} of progress"
