@@ -14,9 +14,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from plugins.finetune_torch import FinetuneTorchParams, finetune_torch
+from tests.plugins.here import figures, job_in, model_at
 from workbench.engines.load import open_engine
 from workbench.engines.request import GREEDY, AdapterOptions, AdapterUse, LoadOptions, Message, Request
 from workbench.engines.wire import Finished
+from workbench.errors import ParameterError, WorkbenchError
 from workbench.jobs.events import EventTail, Metric, Sample
 
 pytestmark = pytest.mark.timeout(300)
@@ -36,6 +39,13 @@ def data(tmp_path: Path) -> Path:
 
 def series(events: list[Any], name: str) -> list[float]:
     return [each.value for each in events if isinstance(each, Metric) and each.name == name]
+
+
+def train(folder: Path, model: Path, **settings: Any) -> Path:
+    """Fine-tune in this process, which saves the imports of a worker; what it made."""
+    return finetune_torch(
+        job_in(folder), model_at(model), FinetuneTorchParams.model_validate({"proof": False, **settings})
+    )
 
 
 def test_the_held_out_loss_falls_and_the_adapter_is_a_peft_folder(
@@ -74,39 +84,28 @@ def test_the_held_out_loss_falls_and_the_adapter_is_a_peft_folder(
     assert "1 bad row left out" in (ran.folder / "log.txt").read_text(encoding="utf-8")
 
 
-def test_packed_batches_learn_too(data: Path, tiny_hf: Path, run_plugin: Callable[..., Any]) -> None:
-    ran = run_plugin(
-        "finetune-torch",
+def test_packed_batches_learn_too(data: Path, tiny_hf: Path, tmp_path: Path) -> None:
+    train(
+        tmp_path / "job",
         tiny_hf,
-        data=[str(data)],
+        data=[data],
         steps=30,
         learning_rate=0.01,
         batching="packed",
         max_tokens=256,
         batch_tokens=512,
-        proof=False,
     )
 
-    assert ran.code == 0
-    held_out = series(ran.events, "loss/held-out")
-    assert held_out[-1] < held_out[0] - 0.5
+    held_out = figures(tmp_path / "job", "loss/held-out")
+    assert held_out[30] < held_out[0] - 0.5
 
 
-def test_an_adapter_changes_what_the_engine_says(
-    tmp_path: Path, tiny_hf: Path, run_plugin: Callable[..., Any]
-) -> None:
+def test_an_adapter_changes_what_the_engine_says(tmp_path: Path, tiny_hf: Path) -> None:
     data = tmp_path / "yes.jsonl"
     rows = [{"prompt": f"What comes after {at}?", "completion": "yes yes yes yes"} for at in range(60)]
     data.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    ran = run_plugin(
-        "finetune-torch",
-        tiny_hf,
-        data=[str(data)],
-        steps=40,
-        learning_rate=0.02,
-        batch_tokens=512,
-        rank=32,
-        proof=False,
+    made = train(
+        tmp_path / "job", tiny_hf, data=[data], steps=40, learning_rate=0.02, batch_tokens=512, rank=32
     )
     engine = open_engine(
         LoadOptions(
@@ -115,7 +114,7 @@ def test_an_adapter_changes_what_the_engine_says(
             engine="torch",
             context=256,
             parallel=1,
-            adapters=(AdapterOptions(name="yes", path=str(ran.result)),),
+            adapters=(AdapterOptions(name="yes", path=str(made)),),
         )
     )
     said = {}
@@ -191,24 +190,17 @@ def test_a_killed_run_goes_on_to_the_same_bits(
         assert figures[name] == expected[name]
 
 
-def test_wrong_settings_are_refused_before_training(
-    data: Path, tiny_hf: Path, run_plugin: Callable[..., Any]
-) -> None:
-    ran = run_plugin("finetune-torch", tiny_hf, data=[str(data)], targets=["q_proj", "nonsense"])
-
-    assert ran.code != 0
-    assert "nonsense" in ran.error.message
+def test_wrong_settings_are_refused_before_training(data: Path, tiny_hf: Path, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="nonsense"):
+        train(tmp_path / "job", tiny_hf, data=[data], targets=["q_proj", "nonsense"])
 
 
-def test_preferences_need_a_preference_objective(
-    tmp_path: Path, data: Path, tiny_hf: Path, run_plugin: Callable[..., Any]
-) -> None:
+def test_preferences_need_a_preference_objective(tmp_path: Path, data: Path, tiny_hf: Path) -> None:
     pairs = tmp_path / "pairs.jsonl"
     rows = [{"prompt": f"Count to {at}", "chosen": "one two", "rejected": "no"} for at in range(20)]
     pairs.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
 
-    as_answers = run_plugin("finetune-torch", tiny_hf, data=[str(pairs)])
-    without_pairs = run_plugin("finetune-torch", tiny_hf, data=[str(data)], objective="dpo")
-
-    assert "objective=dpo" in as_answers.error.message
-    assert "chosen, rejected" in without_pairs.error.message
+    with pytest.raises(WorkbenchError, match="objective=dpo"):
+        train(tmp_path / "as-answers", tiny_hf, data=[pairs])
+    with pytest.raises(WorkbenchError, match="chosen, rejected"):
+        train(tmp_path / "without-pairs", tiny_hf, data=[data], objective="dpo")
