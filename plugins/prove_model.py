@@ -55,6 +55,11 @@ class ProveParams(Params):
         shown_when=(setting("against").known(),),
         advanced=True,
     )
+    metrics: list[str] = Param(
+        [],
+        help="Figures of plugins to measure too, of both models",
+        offered="metric",
+    )
     between: list[Path] = Param(
         [],
         title="On the way",
@@ -120,7 +125,8 @@ def prove_model(job: JobContext, model: Model, params: ProveParams) -> Path:
     Speed by prompt length, batch and depth, memory, and where there is a model to compare with: perplexity
     and KL divergence on a text (the method of llama.cpp's `llama-perplexity --kl-divergence`), answers to
     questions with a paired test, whether greedy answers are identical, and whether template and tokens
-    survived. The result is a proof card. What was measured before on the same files is not measured again.
+    survived. Figures of plugins can be measured beside these. The result is a proof card. What was measured
+    before on the same files is not measured again.
     """
     reference = None
     if params.against is not None:
@@ -146,6 +152,7 @@ def prove_model(job: JobContext, model: Model, params: ProveParams) -> Path:
             merged=params.merged,
             speed=params.speed,
             again=params.again,
+            metrics=tuple(params.metrics),
             workers=params.workers,
         ),
         cache=job.cache,

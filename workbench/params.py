@@ -20,7 +20,11 @@ from workbench.errors import ParameterError, PluginError
 FOLDER = "/"
 
 #: What a field takes over from its declaration as it stands.
-_AS_DECLARED = ("unit", "step", "suffixes", "made_by", "search", "shown_when", "advanced")
+_AS_DECLARED = ("unit", "step", "suffixes", "made_by", "offered", "search", "shown_when", "advanced")
+
+#: Models that were made, by the identity of their fields; who holds the fields keeps it theirs.
+_models: dict[int, tuple[tuple[FieldSpec, ...], type[Params]]] = {}
+_MODELS_KEPT = 16
 
 FieldKind = Literal["int", "float", "bool", "text", "choice", "path", "paths", "mapping", "list"]
 
@@ -82,6 +86,7 @@ class FieldSpec(BaseModel):
     choices: tuple[Choice, ...] = ()
     suffixes: tuple[str, ...] = ()
     made_by: str = ""
+    offered: Literal["", "metric"] = ""
     search: Search | None = None
     shown_when: tuple[Condition, ...] = ()
     advanced: bool = False
@@ -114,6 +119,7 @@ def Param(  # noqa: N802 - reads as a declaration beside pydantic's Field
     choices: tuple[Choice, ...] = (),
     suffixes: tuple[str, ...] = (),
     made_by: str = "",
+    offered: Literal["", "metric"] = "",
     search: Search | None = None,
     shown_when: tuple[Condition, ...] = (),
     advanced: bool = False,
@@ -132,6 +138,7 @@ def Param(  # noqa: N802 - reads as a declaration beside pydantic's Field
         suffixes: File endings that a path, or each of several, may have, for example `(".gguf",)`; `/` where
             it may be a folder.
         made_by: An operation whose jobs make such a file; what they made is offered.
+        offered: What plugins offer of this kind is to be chosen from; a value is `PLUGIN:NAME`.
         search: How a sweep may vary it.
         shown_when: Conditions on other parameters under which it means anything.
         advanced: Whether a form folds it away.
@@ -143,6 +150,7 @@ def Param(  # noqa: N802 - reads as a declaration beside pydantic's Field
         "choices": choices,
         "suffixes": suffixes,
         "made_by": made_by,
+        "offered": offered,
         "search": search,
         "shown_when": shown_when,
         "advanced": advanced,
@@ -160,7 +168,21 @@ def fields_of(params: type[Params]) -> tuple[FieldSpec, ...]:
 
 
 def model_of(fields: tuple[FieldSpec, ...]) -> type[Params]:
-    """A parameter model made from field data: what the window and the command line validate with."""
+    """A parameter model made from field data: what the window and the command line validate with.
+
+    Making one takes about 25 ms, and a sweep checks every trial: so the last few are kept.
+    """
+    known = _models.get(id(fields))
+    if known is not None:
+        return known[1]
+    made = _made_model(fields)
+    if len(_models) >= _MODELS_KEPT:
+        _models.pop(next(iter(_models)))
+    _models[id(fields)] = (fields, made)
+    return made
+
+
+def _made_model(fields: tuple[FieldSpec, ...]) -> type[Params]:
     definitions: dict[str, Any] = {}
     for spec in fields:
         annotation = _annotation(spec)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QToolBu
 
 from ui import format
 from ui.widgets.badge import Badge
+from ui.widgets.form_checks import ChecksInput
 from ui.widgets.form_choice import ChoiceTable
 from ui.widgets.form_inputs import (
     INT_LIMIT,
@@ -83,7 +84,7 @@ class FormField(QWidget):
                 return self.input.value()
             case RowsInput() if self.spec.kind == "mapping":
                 return self.input.pairs() or (None if self.spec.optional else {})
-            case RowsInput() | PathsInput():
+            case RowsInput() | PathsInput() | ChecksInput():
                 return self.input.values() or (None if self.spec.optional else [])
             case QLineEdit():
                 text = self.input.text()
@@ -108,7 +109,7 @@ class FormField(QWidget):
                 self.input.set_value(value)
             case RowsInput() if self.spec.kind == "mapping":
                 self.input.set_pairs(dict(value or {}))
-            case RowsInput() | PathsInput():
+            case RowsInput() | PathsInput() | ChecksInput():
                 self.input.set_values(list(value or ()))
             case QLineEdit():
                 self.input.setText("" if value is None else str(value))
@@ -210,7 +211,9 @@ class FormField(QWidget):
 
     def _describe(self) -> None:
         """Screen readers hear the title, then the problem, the help, what is allowed and why it is so."""
-        allowed = "" if isinstance(self.input, ChoiceTable) else f"Takes {allowed_text(self.spec)}."
+        allowed = (
+            "" if isinstance(self.input, ChoiceTable | ChecksInput) else f"Takes {allowed_text(self.spec)}."
+        )
         parts = [self._problem.text(), self.spec.help, allowed, self._reason.accessibleName()]
         description = " ".join(part for part in parts if part)
         self.input.setAccessibleName(self.spec.title)
@@ -231,7 +234,7 @@ class FormField(QWidget):
                 self.input.currentIndexChanged.connect(self._emit)
             case QLineEdit():
                 self.input.textChanged.connect(self._emit)
-            case ChoiceTable() | PathInput() | PathsInput() | RowsInput():
+            case ChoiceTable() | PathInput() | PathsInput() | RowsInput() | ChecksInput():
                 self.input.edited.connect(self._emit)
 
 
@@ -251,6 +254,8 @@ def _input_for(spec: FieldSpec) -> QWidget:
             return PathsInput(spec.title, spec.suffixes)
         case "mapping":
             return RowsInput(spec.title, pair=True)
+        case "list" if spec.offered:
+            return ChecksInput(spec.title, spec.choices, f"No plugin offers a {spec.offered}.")
         case "list":
             return RowsInput(spec.title, pair=False)
         case "text":

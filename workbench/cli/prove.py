@@ -21,6 +21,7 @@ from workbench.library.inspect import inspect
 from workbench.measure.card import ENDING, Card, Subject, encode, read_card
 from workbench.measure.card_lines import main_lines, speed_lines
 from workbench.measure.checking import Finding, check_claims
+from workbench.offered import Offered
 from workbench.session import Session
 
 _OPERATION = "prove"
@@ -48,6 +49,13 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         help="questions of your own; repeatable",
+    )
+    parser.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a figure that a plugin measures, as `tenfold plugin list` names it; repeatable",
     )
     parser.add_argument("--no-speed", action="store_true", help="leave speed and memory out")
     parser.add_argument(
@@ -81,6 +89,7 @@ def _prove(home: Home, arguments: argparse.Namespace) -> Answer:
             "tasks": [str(each.resolve()) for each in arguments.task],
             "speed": not arguments.no_speed,
             "again": arguments.again,
+            "metrics": arguments.metric,
             "workers": arguments.workers,
         }
         if model.id is not None:
@@ -112,6 +121,7 @@ def _check(home: Home, arguments: argparse.Namespace) -> Answer:
             "windows": quality.windows if quality is not None else 0,
             "speed": claimed.speed is not None and not arguments.no_speed,
             "again": True,
+            "metrics": [str(Offered(each.plugin, each.name)) for each in claimed.metrics],
             "retrained": claimed.retrained,
         }
         if arguments.text is not None:

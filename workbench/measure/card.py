@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -12,7 +12,9 @@ from msgspec import Struct
 from workbench.errors import WorkbenchError
 
 #: The version of the document. A reader takes its own and older ones; `docs/proof-card.md` describes each.
-SCHEMA = 1
+SCHEMA = 2
+#: Fields of the card by the version that brought them: an older card is sealed, and written, without them.
+_BROUGHT = {2: ("metrics",)}
 #: How a proof's file is called, after the model's name.
 ENDING = ".proof.json"
 #: No card is nearly as long; what is longer is none.
@@ -20,6 +22,8 @@ _MAX_BYTES = 16 << 20
 
 Form = Literal["quick", "full"]
 Passed = Literal["passed", "failed", "not tested"]
+#: Which of two figures is the better one; `neither` where they only tell what changed.
+Better = Literal["lower", "higher", "neither"]
 
 
 class CardError(WorkbenchError):
@@ -258,6 +262,45 @@ class Example(Struct, frozen=True, kw_only=True):
     mean_kld: float
 
 
+class Figure(Struct, frozen=True, kw_only=True):
+    """What a metric found of one model.
+
+    Attributes:
+        value: In the metric's unit.
+        error: Its standard error; 0 where it is not known.
+        n: How many items it was made of; 0 where it is made of none.
+    """
+
+    value: float
+    error: float = 0.0
+    n: int = 0
+
+
+class Metric(Struct, frozen=True, kw_only=True):
+    """A figure that a plugin measured of both models.
+
+    Attributes:
+        name: As a command line names it.
+        title: What a person calls it.
+        better: Which figure is the better one.
+        plugin: What offers it: a module, or `file:NAME.py`.
+        sha256: Of the plugin's source.
+        figure: Of the model; None where it could not be measured.
+        reference: Of what it was compared with; None where that was not measured.
+        problem: Why a figure is missing; empty where none is.
+    """
+
+    name: str
+    title: str
+    unit: str = ""
+    better: Better = "neither"
+    plugin: str = ""
+    sha256: str = ""
+    figure: Figure | None = None
+    reference: Figure | None = None
+    problem: str = ""
+
+
 class Conditions(Struct, frozen=True, kw_only=True):
     """Under what a card was measured. Two cards can be compared where `comparable` says nothing.
 
@@ -320,6 +363,7 @@ class Card(Struct, frozen=True, kw_only=True):
     identity: Identity | None = None
     parity: tuple[ParityCheck, ...] = ()
     examples: tuple[Example, ...] = ()
+    metrics: tuple[Metric, ...] = ()
     seal: str = ""
 
 
@@ -331,7 +375,7 @@ class _Version(Struct):
 
 def encode(card: Card) -> bytes:
     """The card as JSON, sealed; two spaces to a level, so that a person can read it."""
-    return msgspec.json.format(msgspec.json.encode(sealed(card)), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(_document(sealed(card))), indent=2) + b"\n"
 
 
 def decode(text: bytes) -> Card:
@@ -381,8 +425,18 @@ def sealed(card: Card) -> Card:
 
 def seal_of(card: Card) -> str:
     """SHA-256 of the card's canonical JSON (keys sorted, no spaces, without the seal), as hex digits."""
-    bare = msgspec.structs.replace(card, seal="")
+    bare = _document(msgspec.structs.replace(card, seal=""))
     return hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
+
+
+def _document(card: Card) -> dict[str, Any]:
+    """What is written of a card: all fields of its version."""
+    whole = {name: getattr(card, name) for name in card.__struct_fields__}
+    for version, names in _BROUGHT.items():
+        if card.schema < version:
+            for name in names:
+                del whole[name]
+    return whole
 
 
 def comparable(one: Conditions, other: Conditions) -> tuple[str, ...]:

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from workbench.measure.card import Cache, Card, Conditions, Identity, Memory, Quality, Rate, Speed, Task
+from workbench.measure.card import (
+    Cache,
+    Card,
+    Conditions,
+    Figure,
+    Identity,
+    Memory,
+    Metric,
+    Quality,
+    Rate,
+    Speed,
+    Task,
+)
 from workbench.measure.figures import (
     kld_text,
     moment_text,
@@ -19,6 +32,8 @@ from workbench.measure.figures import (
 
 #: The context at which a card tells what a model needs, in tokens; the nearest measured one stands for it.
 _USUAL_CONTEXT = 4096
+#: Standard errors beyond which a difference is told: one in 20 would be by chance.
+_CLEAR = 1.96
 #: A mean divergence below this is told as that.
 _NOTHING = 0.0001
 
@@ -60,7 +75,33 @@ def main_lines(card: Card) -> tuple[Line, ...]:
     if (memory := card.memory) is not None:
         before = size_text(card.reference_memory.peak) if card.reference_memory is not None else ""
         lines.append(Line("memory at its peak", size_text(memory.peak), before, _PEAK))
-    return tuple(lines)
+    return (*lines, *map(metric_line, card.metrics))
+
+
+def metric_line(metric: Metric) -> Line:
+    """A figure of a plugin, or that it could not be measured."""
+    if metric.figure is None:
+        return Line(metric.title, "could not be measured", "", f"{metric.problem}.")
+    value, reference = _figure(metric.figure, metric.unit), ""
+    meaning = _METRIC[metric.better]
+    if metric.reference is not None:
+        reference = _figure(metric.reference, metric.unit)
+        meaning = f"{meaning} {_difference(metric)}".strip()
+    elif metric.problem:
+        meaning = f"Of the reference it could not be measured: {metric.problem}."
+    return Line(metric.title, value, reference, meaning)
+
+
+def metric_sentence(metric: Metric) -> str:
+    """The same as one sentence: `Length of answers: 41 ± 3 against 40 ± 3 tokens`."""
+    if metric.figure is None:
+        return f"{metric.title}: could not be measured: {metric.problem}"
+    own = _figure(metric.figure, metric.unit)
+    if metric.reference is not None:
+        own = f"{_figure(metric.figure)} against {_figure(metric.reference, metric.unit)}"
+    elif metric.problem:
+        own += f"; of the reference it could not be measured: {metric.problem}"
+    return f"{metric.title}: {own}"
 
 
 def quality_lines(quality: Quality) -> tuple[Line, ...]:
@@ -195,6 +236,23 @@ def _rate_line(label: str, rate: Rate, before: Speed | None, kind: str) -> Line:
     return Line(label, rate_text(rate), rate_text(other) if other is not None else "", meaning)
 
 
+def _figure(figure: Figure, unit: str = "") -> str:
+    return with_error(figure.value, figure.error, f" {unit}" if unit else "")
+
+
+def _difference(metric: Metric) -> str:
+    """Whether two figures differ beyond what chance makes of them, where their errors are known."""
+    one, other = metric.figure, metric.reference
+    if one is None or other is None or not (one.error > 0 or other.error > 0):
+        return ""
+    change = one.value - other.value
+    if abs(change) <= _CLEAR * math.hypot(one.error, other.error):
+        return "No difference shown."
+    if metric.better == "neither":
+        return "They differ."
+    return "It is better." if (change < 0) == (metric.better == "lower") else "It is worse."
+
+
 def _cache(memory: Memory | None, like: Cache) -> Cache | None:
     found = memory.caches if memory is not None else ()
     return next((each for each in found if (each.context, each.batch) == (like.context, like.batch)), None)
@@ -219,6 +277,7 @@ def _percent(share: float, error: float) -> str:
     return with_error(share * 100, error * 100, " %")
 
 
+_METRIC = {"lower": "Lower is better.", "higher": "Higher is better.", "neither": ""}
 _KLD = "How far the probabilities of the next token moved, on average, in nats; 0 is the same."
 _P99 = "At one token in a hundred the probabilities moved by this much or more."
 _PPL = "How surprised each model is by the text; lower is better."

@@ -7,7 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from workbench.measure.card import Card, Quality, Rate
+from workbench.measure.card import Card, Figure, Metric, Quality, Rate
+from workbench.measure.figures import with_error
 
 Outcome = Literal["holds", "does not hold", "not checked"]
 
@@ -38,7 +39,8 @@ def check_claims(claimed: Card, found: Card) -> tuple[Finding, ...]:
     """Compare a card with a new measurement of the same files.
 
     Distances must agree within three standard errors and two percent, since the text is the same and only
-    rounding may differ. Speeds are compared on the same machine with the same number of threads alone.
+    rounding may differ; so must figures of plugins whose source is the same. Speeds are compared on the same
+    machine with the same number of threads alone.
     """
     findings = [_same("model", claimed.subject.sha256, found.subject.sha256)]
     if claimed.reference is not None and found.reference is not None:
@@ -49,6 +51,8 @@ def check_claims(claimed: Card, found: Card) -> tuple[Finding, ...]:
         holds = found.identity is not None and found.identity.lossless
         findings.append(_finding("lossless", "identical answers", _identity(found), holds))
     findings += _speed(claimed, found)
+    for metric in claimed.metrics:
+        findings += _metric(metric, found)
     return tuple(findings)
 
 
@@ -111,6 +115,33 @@ def _speed(claimed: Card, found: Card) -> list[Finding]:
             _overlap(one, other),
         )
     ]
+
+
+def _metric(claimed: Metric, card: Card) -> list[Finding]:
+    """A plugin's figure of the model, and that of the reference."""
+    of_same = [each for each in card.metrics if (each.plugin, each.name) == (claimed.plugin, claimed.name)]
+    found = of_same[0] if of_same else Metric(name=claimed.name, title=claimed.title)
+    why = ""
+    if found.problem or not of_same:
+        why = f"It could not be measured here: {found.problem or 'nobody asked for it'}."
+    elif found.sha256 != claimed.sha256:
+        why = "The plugin's source is not that of the card."
+    pairs = (
+        (claimed.title, claimed.figure, found.figure),
+        (f"{claimed.title}, of the reference", claimed.reference, found.reference),
+    )
+    return [_figure(title, one, other, claimed.unit, why) for title, one, other in pairs if one is not None]
+
+
+def _figure(title: str, one: Figure, other: Figure | None, unit: str, why: str) -> Finding:
+    said = [
+        with_error(each.value, each.error, f" {unit}".rstrip()) for each in (one, other) if each is not None
+    ]
+    if why or other is None:
+        why = why or "It was not measured here."
+        return Finding(claim=title, claimed=said[0], found="", outcome="not checked", why=why)
+    near = _ERRORS * math.hypot(one.error, other.error) + _ROUNDING * max(abs(one.value), abs(other.value))
+    return _finding(title, said[0], said[1], abs(one.value - other.value) <= near)
 
 
 def _overlap(one: Rate, other: Rate) -> bool:

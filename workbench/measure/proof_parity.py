@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from workbench.engines.base import Engine
 from workbench.engines.load import open_engine
+from workbench.engines.request import LoadOptions
 from workbench.measure.card import ParityCheck
 from workbench.measure.measured import Measured
 from workbench.measure.parity import Progress, Step, check_chain, check_step
@@ -21,8 +22,13 @@ _WHOLE_BITS = 15.0
 
 def opened(model: Measured, threads: int) -> Engine:
     """A model loaded to be compared with another."""
+    return open_engine(compared_options(model, threads))
+
+
+def compared_options(model: Measured, threads: int) -> LoadOptions:
+    """How a model is loaded that is compared with another."""
     context = min(model.facts.context_length or _CONTEXT, _CONTEXT)
-    return open_engine(model.options(parallel=4, context=context, threads=threads))
+    return model.options(parallel=4, context=context, threads=threads)
 
 
 def parity_of(

@@ -25,6 +25,7 @@ class ProofRequest(Struct, frozen=True, kw_only=True):
         merged: Whether adapters were merged into the reference.
         speed: Whether speed and memory are measured too, which take most of the time of a small model.
         again: Measure anew what was measured before.
+        metrics: Figures of plugins to measure of both, each as `PLUGIN:NAME`.
         workers: Processes of a Ray cluster among which the windows of the text are spread; 1 for none. The
             figures are the same.
     """
@@ -44,4 +45,5 @@ class ProofRequest(Struct, frozen=True, kw_only=True):
     merged: bool = False
     speed: bool = True
     again: bool = False
+    metrics: tuple[str, ...] = ()
     workers: int = 1

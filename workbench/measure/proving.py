@@ -30,6 +30,7 @@ from workbench.measure.card import (
     Form,
     Identity,
     Memory,
+    Metric,
     ParityCheck,
     Quality,
     Speed,
@@ -42,6 +43,7 @@ from workbench.measure.kept import Kept
 from workbench.measure.limits import measured_limits
 from workbench.measure.measured import Measured, machine_name
 from workbench.measure.parity_prompts import Prompt, read_prompts
+from workbench.measure.proof_metrics import measure_metrics, stages_of
 from workbench.measure.proof_parity import opened, parity_of
 from workbench.measure.proof_request import ProofRequest
 from workbench.measure.quality import measure_quality
@@ -67,6 +69,7 @@ class Depth(Struct, frozen=True, kw_only=True):
         answers: Prompts that are answered to see whether the answers are the same.
         tokens: How long such an answer is.
         examples: Prompts among which those are looked for on which both differ most.
+        metrics: Prompts that the metrics of plugins are given.
         questions: Of Tenfold's own; None for all.
     """
 
@@ -74,13 +77,14 @@ class Depth(Struct, frozen=True, kw_only=True):
     answers: int
     tokens: int
     examples: int
+    metrics: int
     questions: int | None
 
 
 #: Quick takes about a minute for a model of 135 M weights on two cores; full takes all of the text.
 DEPTHS: dict[Form, Depth] = {
-    "quick": Depth(windows=4, answers=6, tokens=16, examples=6, questions=60),
-    "full": Depth(windows=None, answers=32, tokens=64, examples=32, questions=None),
+    "quick": Depth(windows=4, answers=6, tokens=16, examples=6, metrics=12, questions=60),
+    "full": Depth(windows=None, answers=32, tokens=64, examples=32, metrics=32, questions=None),
 }
 
 #: About how long each part takes beside the others, for the progress.
@@ -92,6 +96,8 @@ _SHARES = {
     "answers": 8.0,
     "template and tokens": 8.0,
 }
+#: The same of one metric of a plugin and one model.
+_METRIC_SHARE = 8.0
 
 
 def prove(request: ProofRequest, *, cache: Path, report: Report) -> Card:
@@ -116,7 +122,9 @@ class _Proof:
         self._kept = Kept(cache / "proofs")
         self._limits = measured_limits(cache, request.threads) if request.speed else None
         self._text = request.text if request.text is not None else own_text()
-        self._stages = Stages(report, _SHARES if request.reference is not None else {"speed": 1.0})
+        self._report = report
+        shares = dict(_SHARES) if request.reference is not None else {"speed": _SHARES["speed"]}
+        self._stages = Stages(report, shares | dict.fromkeys(stages_of(request), _METRIC_SHARE))
 
     def card(self) -> Card:
         """Measure everything and sum it up."""
@@ -130,6 +138,7 @@ class _Proof:
         )
         if asked.reference is not None:
             card = self._beside(card, asked.reference)
+        card = replace(card, metrics=self._metrics())
         card = replace(card, grade=grade(card))
         return replace(card, headline=headline(card))
 
@@ -184,6 +193,11 @@ class _Proof:
                 ).checks,
                 **self._part("answers", "answers", answered, _Answers, _compared(pair, depth)).parts(),
             )
+
+    def _metrics(self) -> tuple[Metric, ...]:
+        """The figures of plugins; each loads the models anew, in a process of its own."""
+        prompts = _said_by_a_person()[: self._depth.metrics]
+        return measure_metrics(self._request, prompts, self._text, part=self._part, report=self._report)
 
     def _part(
         self, kind: str, stage: str, basis: dict[str, Any], type: type[_T], measure: Callable[[Progress], _T]
@@ -299,7 +313,7 @@ def _compared(pair: _Pair, depth: Depth) -> Callable[[Progress], _Answers]:
 
     def measure(progress: Progress) -> _Answers:
         reference, candidate = pair.engines
-        said = [each.messages[0].content for each in read_prompts() if _is_plain(each)]
+        said = _said_by_a_person()
         # Both parts ask the same models the same things.
         ask = remembering()
         identity = measure_identity(
@@ -321,6 +335,11 @@ def _compared(pair: _Pair, depth: Depth) -> Callable[[Progress], _Answers]:
         return _Answers(identity=identity, examples=examples)
 
     return measure
+
+
+def _said_by_a_person() -> list[str]:
+    """The fixed prompts that are one thing a person says, each as text."""
+    return [each.messages[0].content for each in read_prompts() if _is_plain(each)]
 
 
 def _is_plain(prompt: Prompt) -> bool:

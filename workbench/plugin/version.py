@@ -7,9 +7,9 @@ import ast
 from workbench.errors import PluginError
 
 #: The first number changes when a plugin must be changed, the second when something was added.
-API_VERSION = "1.1"
+API_VERSION = "1.2"
 
-#: A plugin may state the version that it was made for: `TENFOLD_API = "1.1"` at the top of its module.
+#: A plugin may state the version that it was made for: `TENFOLD_API = "1.2"` at the top of its module.
 VARIABLE = "TENFOLD_API"
 
 

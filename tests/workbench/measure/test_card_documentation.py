@@ -29,6 +29,8 @@ PARTS = (
     document.Identity,
     document.ParityCheck,
     document.Example,
+    document.Metric,
+    document.Figure,
     document.Conditions,
 )
 
