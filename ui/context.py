@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal
 
 from ui.theme import Theme
+from workbench.cluster.sweep_start import SweepStarter
 from workbench.session import Session
 
 
@@ -37,3 +38,4 @@ class AppContext(QObject):
         super().__init__(parent)
         self.session = session
         self.theme = theme
+        self.sweeps = SweepStarter(session.home)

@@ -23,7 +23,9 @@ from ui.panels.finetune.data_choice import DATA_FIELDS, choice_from
 from ui.panels.finetune.data_panel import DataPanel
 from ui.panels.finetune.data_question import DataQuestion
 from ui.panels.finetune.frame import FinetuneFrame
+from ui.panels.finetune.loss_names import HELD_OUT, TRAIN
 from ui.panels.finetune.nothing import no_model, no_trainable_model
+from ui.panels.finetune.place_room import PlaceRoom
 from ui.panels.finetune.plan import PlanCard
 from ui.panels.finetune.planning import Situation, plan_of, trains, usable
 from ui.panels.finetune.runs import Runs
@@ -32,6 +34,8 @@ from ui.panels.finetune.step_bar import StepBar
 from ui.panels.finetune.step_states import data_state, settings_state, training_state
 from ui.panels.finetune.teach_card import TeachCard
 from ui.panels.finetune.training_panel import TrainingPanel
+from ui.panels.sweeps.new_dialog import SweepSubject
+from ui.panels.sweeps.starting import ask_for_sweep
 from workbench.assets import SAMPLE_DATASET, SAMPLE_TEST
 from workbench.catalogue_entry import OperationEntry
 from workbench.cluster.choice import at_place
@@ -69,6 +73,7 @@ class FinetunePage(QWidget):
         self._session = context.session
         self._record: ModelRecord | None = None
         self._facts: ModelFacts | None = None
+        self._operations: tuple[OperationEntry, ...] = ()
         self._entries: tuple[OperationEntry, ...] = ()
         self._entry: OperationEntry | None = None
         self._own_name = ""
@@ -151,6 +156,22 @@ class FinetunePage(QWidget):
         self._show_runs()
         self.show_run(job.id)
 
+    def sweep(self) -> None:
+        """Let a person try many settings of the training, from the page as it stands."""
+        if self._entry is None or not self.plan.start_button.isEnabled() or self._checked_spec() is None:
+            return
+        answer = self.data.answer
+        subject = SweepSubject(
+            entry=self._entry,
+            operations=self._operations,
+            record=self._record,
+            facts=self._facts,
+            values=self._values(),
+            place=self.plan.place.chosen(),
+            series=(HELD_OUT, TRAIN) if answer is not None and answer.held_out else (TRAIN,),
+        )
+        ask_for_sweep(self._context, subject, self)
+
     def export(self) -> None:
         """Save what a start would run."""
         spec = self._checked_spec() if self.plan.export_button.isEnabled() else None
@@ -170,9 +191,11 @@ class FinetunePage(QWidget):
     def showEvent(self, event: object) -> None:
         if self._stale:
             self.refresh()
+        self._place_chosen()
 
     def hideEvent(self, event: object) -> None:
         self._catalogue_poll.stop()
+        self.place_room.rest()
 
     # ------------------------------------------------------------------ models and operations
 
@@ -212,6 +235,7 @@ class FinetunePage(QWidget):
             return
         if contents is not None:
             self._catalogue_poll.stop()
+            self._operations = contents.operations
             self._entries = tuple(entry for entry in contents.operations if trains(entry))
             self._show_operations()
             self._show_runs()
@@ -270,8 +294,9 @@ class FinetunePage(QWidget):
         return self.settings.values() | self.data.choice.values(known)
 
     def _show_plan(self) -> None:
-        values, room = self._values(), room_here()
-        self._planned_free = room.free_bytes
+        values, place = self._values(), self.plan.place.chosen()
+        here = room_here()
+        self._planned_free = here.free_bytes
         situation = Situation(
             record=self._record,
             facts=self._facts,
@@ -281,10 +306,19 @@ class FinetunePage(QWidget):
             is_reading=not self._trouble,
             values=values,
             output_name=self._own_name or self._proposed_name(values),
-            room=None if self.plan.place.chosen() else room,
+            room=self.place_room.room if place else here,
+            place=place,
         )
         self.plan.show_plan(plan_of(situation))
         self._show_steps()
+
+    def _place_chosen(self) -> None:
+        """Ask the chosen cluster what it has free, as long as the page is looked at."""
+        name = self.plan.place.chosen()
+        places = self._session.settings.load().places if name and self.isVisible() else ()
+        place = next((each for each in places if each.name == name), None)
+        self.place_room.watch(place, gpu=self._entry is not None and self._entry.needs == "gpu")
+        self._plan_soon.start()
 
     def _follow_memory(self) -> None:
         """Plan anew when what is free has changed by more than a breath."""
@@ -396,6 +430,7 @@ class FinetunePage(QWidget):
         self.settings = SettingsPanel()
         self.training = TrainingPanel(self._context)
         self.plan = PlanCard(theme)
+        self.place_room = PlaceRoom(self)
         panels = (self.data, self.settings, self.training)
         self._stack = QStackedWidget()
         self._stack.addWidget(FinetuneFrame(self.teach, self.steps, panels, self.plan))
@@ -411,7 +446,9 @@ class FinetunePage(QWidget):
         context = self._context
         context.models_changed.connect(self._models_changed)
         context.preferences_changed.connect(lambda changed: self.plan.place.set_places(changed.places))
-        self.plan.place.combo.currentIndexChanged.connect(lambda _index: self._plan_soon.start())
+        self.plan.place.combo.currentIndexChanged.connect(lambda _index: self._place_chosen())
+        self.place_room.changed.connect(self._plan_soon.start)
+        context.closing.connect(self.place_room.rest)
         context.jobs_changed.connect(self._take_updates)
         context.reading.connect(lambda _reading: self._follow_memory())
         context.closing.connect(self.question.stop)
@@ -430,6 +467,7 @@ class FinetunePage(QWidget):
         self.settings.edited.connect(self._plan_soon.start)
         self.plan.start.connect(self.start)
         self.plan.export.connect(self.export)
+        self.plan.sweep.connect(self.sweep)
         self.plan.renamed.connect(self._name_edited)
         self.training.use_wanted.connect(self._use_run)
 
@@ -438,6 +476,7 @@ class FinetunePage(QWidget):
         for text, keys, call in (
             ("Start training", ("Ctrl+Return", "Ctrl+Enter"), self.start),
             ("Export the training as a script", ("Ctrl+E",), self.export),
+            ("Sweep: try many settings…", ("Ctrl+Shift+Return",), self.sweep),
             ("Add examples…", ("Ctrl+O",), self.data.add_files),
             ("Use the sample dataset", (), self.use_sample),
             ("Show the data", ("Alt+1",), lambda: self.steps.choose(DATA)),

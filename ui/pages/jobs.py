@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from ui.context import AppContext
 from ui.models.job_list import JobListModel
 from ui.panels.sweeps.dialog import SweepsDialog
+from ui.panels.sweeps.starting import SWEEP
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.job_detail import JobDetail
 from ui.widgets.job_listing import JobListing
@@ -69,9 +70,12 @@ class JobsPage(QWidget):
         self._show_chosen(self.listing.current_id())
 
     def open(self, argument: object) -> None:
-        """Show one job: its id, or its id and a tab."""
+        """Show one job: its id, or its id and a tab; `("sweep", ID)` shows a sweep."""
         if self._stale:
             self.refresh()
+        if isinstance(argument, tuple) and argument[0] == SWEEP:
+            self.open_sweeps(argument[1])
+            return
         job_id, tab = argument if isinstance(argument, tuple) else (argument, None)
         if isinstance(job_id, str):
             if self.model.find(job_id) is None:
@@ -80,13 +84,17 @@ class JobsPage(QWidget):
         if isinstance(tab, str):
             self.detail.open_tab(tab)
 
-    def open_sweeps(self) -> None:
-        """Show the sweeps of this home, beside the window."""
+    def open_sweeps(self, sweep_id: str = "") -> None:
+        """Show the sweeps of this home, beside the window: the one with an id, where one is named."""
         if self._sweeps is None:
-            self._sweeps = SweepsDialog(self._context.theme, self._context.session.home, self)
+            context = self._context
+            self._sweeps = SweepsDialog(context.theme, context.session.home, context.sweeps, self)
             self._sweeps.job_wanted.connect(self.open)
+            self._sweeps.failed.connect(self._report)
         self._sweeps.show()
         self._sweeps.raise_()
+        if sweep_id:
+            self._sweeps.choose(sweep_id)
 
     def actions(self) -> list[QAction]:  # type: ignore[override]
         """What the palette and the shortcuts sheet offer of this page."""
@@ -327,7 +335,7 @@ class JobsPage(QWidget):
         self.model.counts_changed.connect(self._show_counts)
         self.detail.wanted.connect(self._do)
         self._export.clicked.connect(lambda: self._do_chosen("export"))
-        self._show_sweeps.clicked.connect(self.open_sweeps)
+        self._show_sweeps.clicked.connect(lambda _on=False: self.open_sweeps())
         self._context.jobs_changed.connect(self._take_updates)
 
 

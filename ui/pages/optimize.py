@@ -22,6 +22,8 @@ from PySide6.QtWidgets import (
 from ui import format
 from ui.context import AppContext
 from ui.forms import ParamsForm
+from ui.panels.sweeps.new_dialog import SweepSubject
+from ui.panels.sweeps.starting import ask_for_sweep
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.operation_head import OperationHead
 from ui.widgets.operation_list import OperationList, OperationListModel, OperationRow
@@ -364,6 +366,21 @@ class OptimizePage(QWidget):
         self._show_job.setVisible(True)
         self._show_job.setText(f"Show job “{title}”")
 
+    def sweep(self) -> None:
+        """Let a person try many values of the operation, from the form as it stands."""
+        entry, form, model_id = self.entry, self._form, self.chooser.current_id()
+        if entry is None or form is None or not self._plan.start_button.isEnabled() or not form.check():
+            return
+        subject = SweepSubject(
+            entry=entry,
+            operations=self._operations,
+            record=self._session.library.get(model_id) if model_id is not None else None,
+            facts=self._facts,
+            values=form.values(),
+            place=self._plan.place.chosen(),
+        )
+        ask_for_sweep(self._context, subject, self)
+
     def _export(self) -> None:
         spec = self._checked_spec()
         if spec is None:
@@ -415,6 +432,7 @@ class OptimizePage(QWidget):
         self._plan.setFixedWidth(_RIGHT_WIDTH)
         self._plan.start.connect(self._start)
         self._plan.export.connect(self._export)
+        self._plan.sweep.connect(self.sweep)
         self._plan.renamed.connect(self._name_edited)
         self._plan.proof_chosen.connect(self._keep_proof_form)
         self._plan.show_proof(self._session.settings.load().proof)
@@ -493,6 +511,7 @@ class OptimizePage(QWidget):
         for text, keys, call in (
             ("Start the job", "Ctrl+Return", self._start),
             ("Export the job as a script", "Ctrl+E", self._export),
+            ("Sweep: try many values…", "Ctrl+Shift+Return", self.sweep),
             ("Choose another model", "Ctrl+F", self.chooser.setFocus),
             ("Put all parameters back to their defaults", "", self._reset_form),
         ):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ui.widgets.plot_curve import CurveSpec
+from workbench.jobs.sampler import is_of_processes
 
 #: Told apart without colour: a plain line, then dashes and markers.
 _LOOKS = (("", False), ("", True), ("o", False), ("s", True), ("t", False), ("d", True))
@@ -19,8 +20,6 @@ _TITLES = {
     "kl": "KL divergence",
 }
 
-#: What the worker samples by itself; everything else the operation said of its own accord.
-_SAMPLED = re.compile(r"^(rss|cpu|gpu|metal)(_|\d)")
 _MEMORY = re.compile(r"^(rss|gpu\d+|metal)_")
 _BYTES = ("B", "bytes")
 
@@ -63,7 +62,7 @@ def others(series: Iterable[tuple[str, str]]) -> tuple[Quantity, ...]:
             continue
         groups.setdefault((name.partition("/")[0], unit), []).append((name, unit))
     made = [
-        Quantity(title_of(prefix), unit, _curves(found, filled=False), own=not _SAMPLED.match(prefix))
+        Quantity(title_of(prefix), unit, _curves(found, filled=False), own=not is_of_processes(prefix))
         for (prefix, unit), found in groups.items()
     ]
     return tuple(sorted(made, key=lambda each: not each.own))

@@ -9,12 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ui import format
 from ui.widgets.form_inputs import CalmComboBox
 from ui.widgets.message import MessageBar
 from ui.widgets.place_choice import PlaceChoice
+from ui.widgets.sweep_button import SweepButton
 from workbench.catalogue_entry import OperationEntry
 from workbench.errors import MissingExtraError
 from workbench.jobs.proof_jobs import ProofForm, can_end_with_proof
@@ -75,12 +85,14 @@ class OptimizePlan(QFrame):
     Signals:
         start: The job is to be started.
         export: The job is to be saved as a script and not started.
+        sweep: Many values are to be tried.
         renamed: The name of the result was edited by a person.
         proof_chosen: How the result is measured was chosen: `none`, `quick` or `full`.
     """
 
     start = Signal()
     export = Signal()
+    sweep = Signal()
     renamed = Signal(str)
     proof_chosen = Signal(str)
 
@@ -133,6 +145,11 @@ class OptimizePlan(QFrame):
         self.start_button.setAccessibleDescription("Ctrl+Enter")
         self.export_button = QPushButton("Export as script…")
         self.export_button.setToolTip("Save what Start would run as a Python script, and do not start it")
+        self.sweep_button = SweepButton(self)
+        others = QHBoxLayout()
+        others.setSpacing(8)
+        others.addWidget(self.export_button, 1)
+        others.addWidget(self.sweep_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 16)
         layout.setSpacing(10)
@@ -146,10 +163,11 @@ class OptimizePlan(QFrame):
         layout.addWidget(self.place)
         layout.addWidget(self.notice)
         layout.addStretch(1)
-        layout.addWidget(self.export_button)
+        layout.addLayout(others)
         layout.addWidget(self.start_button)
         self.start_button.clicked.connect(self.start)
         self.export_button.clicked.connect(self.export)
+        self.sweep_button.clicked.connect(self.sweep)
         self.name.textEdited.connect(self.renamed)
 
     def show_plan(
@@ -228,6 +246,7 @@ class OptimizePlan(QFrame):
     def _enable(self, usable: bool) -> None:
         self.start_button.setEnabled(usable)
         self.export_button.setEnabled(usable)
+        self.sweep_button.set_usable(usable)
 
     def _set(self, key: str, text: str) -> None:
         self._rows[key].setText(text)

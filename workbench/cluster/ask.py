@@ -23,6 +23,7 @@ from workbench.cluster.errors import PlaceError
 from workbench.cluster.place import PLACES_VARIABLE, SECRETS_VARIABLE, Place, headers_of
 
 _GPU = "GPU"
+_MIB = 1 << 20
 
 
 class Amount(msgspec.Struct, frozen=True):
@@ -41,6 +42,8 @@ class Answer(msgspec.Struct, frozen=True):
         cpus: CPUs by Ray's count, which jobs reserve.
         gpus: The same of GPUs.
         memory_bytes: Memory as the nodes measure it.
+        roomiest_bytes: The memory of the node that has most of it free: what one process can get.
+        roomiest_gpu_bytes: The same of GPUs; nothing where none tells.
         waiting: Jobs that wait there for their turn.
         problem: Why there is no answer.
         remedy: What can be done about that.
@@ -52,6 +55,8 @@ class Answer(msgspec.Struct, frozen=True):
     cpus: Amount = Amount(0)
     gpus: Amount = Amount(0)
     memory_bytes: Amount = Amount(0)
+    roomiest_bytes: Amount = Amount(0)
+    roomiest_gpu_bytes: Amount = Amount(0)
     waiting: int = 0
     problem: str = ""
     remedy: str = ""
@@ -72,10 +77,26 @@ def ask(place: Place, secret: str | None) -> Answer:
             cpus=_amount("CPU", usage, alive),
             gpus=_amount(_GPU, usage, alive),
             memory_bytes=Amount(sum(each[0] for each in memory), sum(each[1] for each in memory)),
+            roomiest_bytes=_roomiest([Amount(each[0], each[1]) for each in memory]),
+            roomiest_gpu_bytes=_roomiest([gpu for each in alive for gpu in _gpus(each)]),
             waiting=client.waiting(),
         )
     except PlaceError as error:
         return Answer(place.name, problem=error.message, remedy=error.remedy)
+
+
+def _roomiest(amounts: Sequence[Amount]) -> Amount:
+    return max(amounts, key=lambda each: each.free or 0.0, default=Amount(0, 0.0))
+
+
+def _gpus(node: Mapping[str, Any]) -> list[Amount]:
+    """The memory of a node's GPUs, which Ray tells in MiB."""
+    found = []
+    for each in node.get("gpus") or ():
+        total, used = each.get("memoryTotal"), each.get("memoryUsed")
+        if isinstance(total, int | float) and isinstance(used, int | float):
+            found.append(Amount(total * _MIB, max(0.0, (total - used) * _MIB)))
+    return found
 
 
 def _usage(status: Mapping[str, Any]) -> Mapping[str, Any]:

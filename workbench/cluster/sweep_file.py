@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from workbench.cluster.sweep_space import Dimension
@@ -18,7 +18,7 @@ from workbench.errors import NotFoundError
 from workbench.home import Home
 
 TrialState = Literal["waiting", "running", "done", "failed", "stopped"]
-SweepState = Literal["running", "done", "stopped", "failed"]
+SweepState = Literal["waiting", "running", "done", "stopped", "failed"]
 Mode = Literal["min", "max"]
 
 #: A line is short; a hostile or damaged file is read up to here.
@@ -70,7 +70,7 @@ class Trial(Struct, frozen=True, kw_only=True, tag="trial", tag_field="kind", om
 
 
 class Turn(Struct, frozen=True, kw_only=True, tag="state", tag_field="kind", omit_defaults=True):
-    """The sweep itself began, went on, or ended."""
+    """The sweep itself is about to begin, began, went on, or ended."""
 
     t: float
     state: SweepState
@@ -91,7 +91,7 @@ class Sweep:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.plan: Plan | None = None
-        self.state: SweepState = "running"
+        self.state: SweepState = "waiting"
         self.reason = ""
         self.trials: list[Trial] = []
         self._offset = 0
@@ -103,6 +103,25 @@ class Sweep:
     @property
     def path(self) -> Path:
         return self.folder / "sweep.jsonl"
+
+    @property
+    def stop_file(self) -> Path:
+        """A file that asks who runs the sweep to end it; processes that Ray starts share nothing else."""
+        return self.folder / "stop"
+
+    def lock(self) -> FileLock:
+        """Held by the process that runs the sweep."""
+        return FileLock(self.folder / "run.lock")
+
+    def is_at_work(self) -> bool:
+        """Whether a process runs it now: what its record says last may be of one that was killed."""
+        if not self.folder.is_dir():
+            return False
+        try:
+            with self.lock().acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
 
     def read(self) -> bool:
         """Take in the lines that were added; whether there were any."""

@@ -5,20 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from filelock import Timeout
 from msgspec.structs import replace
 
 from workbench.cluster.session import ray_session
 from workbench.cluster.sweep_file import Plan, Sweep, SweepState, Turn
-from workbench.cluster.sweep_trial import TrialTold, run_trial
-from workbench.errors import HomeInUseError, UsageError, WorkbenchError
+from workbench.cluster.sweep_trial import TrialTold, jobs_at_work, run_trial
+from workbench.errors import HomeInUseError, NotFoundError, UsageError, WorkbenchError
 from workbench.home import Home
-from workbench.jobs.events import RESTING, now
+from workbench.jobs.events import now
 from workbench.session import Session
 
 _TICK_S = 0.1
+#: How long another process may hold the lock to look at it.
+_GLANCE_S = 2.0
 #: How long the tuner may take to end its trials.
 _GIVES_UP_S = 30.0
 #: Reports of its metric that a trial makes before it may be ended early: the first few say little.
@@ -40,23 +43,30 @@ def run_sweep(home: Home, sweep: Sweep, watch: Callable[[Sweep], None] = lambda 
     Raises:
         MissingExtraError: Ray is not installed.
         UsageError: The sweep is at work already, or its record is damaged.
+        KeyboardInterrupt: The sweep's `stop_file` asked for its end.
     """
     sweep.read()
     if sweep.plan is None:
         raise UsageError(f"The sweep {sweep.id} has no plan that can be read.")
-    sweep.write(Turn(t=now(), state="running"))
-    ended: SweepState = "failed"
-    try:
-        with _without_cluster(), ray_session(sweep.plan.parallel), _session(home) as session:
-            _Run(session, home, sweep, sweep.plan, watch).follow()
-        sweep.read()
-        ended = "done" if any(each.state == "done" for each in sweep.trials) else "failed"
-    except KeyboardInterrupt:
-        ended = "stopped"
-        raise
-    finally:
-        sweep.write(Turn(t=now(), state=ended))
-        sweep.read()
+    with _alone(sweep):
+        sweep.stop_file.unlink(missing_ok=True)
+        sweep.write(Turn(t=now(), state="running"))
+        ended: SweepState = "failed"
+        reason = ""
+        try:
+            with _without_cluster(), ray_session(sweep.plan.parallel), _session(home) as session:
+                _Run(session, home, sweep, sweep.plan, watch).follow()
+            sweep.read()
+            ended = "done" if any(each.state == "done" for each in sweep.trials) else "failed"
+        except KeyboardInterrupt:
+            ended = "stopped"
+            raise
+        except Exception as error:
+            reason = str(error)
+            raise
+        finally:
+            sweep.write(Turn(t=now(), state=ended, reason=reason))
+            sweep.read()
     return sweep
 
 
@@ -72,23 +82,23 @@ class _Run:
         self._plan = plan
         self._watch = watch
         self._ended: set[int] = set()
-        #: A file that asks the tuner to end; Ray keeps its parts on disk, so they can share nothing else.
-        self._asked = sweep.folder / "stop"
+        self._cancelled: set[str] = set()
         self._failed: BaseException | None = None
 
     def follow(self) -> None:
         """Run jobs until the tuner has no more trials."""
-        self._asked.unlink(missing_ok=True)
         thread = threading.Thread(target=self._fit, name="tune", daemon=True)
         thread.start()
         try:
             while thread.is_alive():
                 thread.join(_TICK_S)
                 self._turn()
+                if self._sweep.stop_file.exists():
+                    raise KeyboardInterrupt
             self._turn()
         except BaseException:
             # The tuner goes first: it would start further trials, and Ray anew where it was gone.
-            self._asked.touch()
+            self._sweep.stop_file.touch()
             thread.join(_GIVES_UP_S)
             self._end_all()
             raise
@@ -113,19 +123,20 @@ class _Run:
         """Cancel what is at work; where this process runs the jobs, wait for the workers to let go."""
         self._sweep.read()
         for trial in self._sweep.trials:
-            if trial.state == "running" and self._cancel(trial.job):
+            if trial.state == "running":
+                self._cancel(trial.job)
                 self._sweep.write(replace(trial, t=now(), state="waiting", reason="The sweep was stopped."))
         runner = self._session.runner
-        while runner is not None and any(each.job in runner.running for each in self._sweep.trials):
+        while runner is not None and any(each in runner.running for each in self._cancelled):
             runner.poll()
 
-    def _cancel(self, job_id: str) -> bool:
-        if self._session.board.get(job_id).state in RESTING:
-            return False
-        # It may end by itself in this moment.
-        with contextlib.suppress(UsageError):
-            self._session.board.cancel(job_id)
-        return True
+    def _cancel(self, job_id: str) -> None:
+        """Cancel what a trial has at work; it may end by itself in this moment, or be removed."""
+        with contextlib.suppress(NotFoundError):
+            for each in jobs_at_work(self._session, job_id):
+                with contextlib.suppress(UsageError):
+                    self._session.board.cancel(each.id)
+                    self._cancelled.add(each.id)
 
     def _fit(self) -> None:
         try:
@@ -137,7 +148,7 @@ class _Run:
         from ray import tune
         from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
-        folder, asked = self._sweep.folder, self._asked
+        folder, asked = self._sweep.folder, self._sweep.stop_file
 
         class Stops(tune.Stopper):  # type: ignore[misc, unused-ignore]
             """Ends the sweep where that was asked for."""
@@ -194,6 +205,19 @@ def _lagged_behind(sweep: Sweep, number: int) -> None:
         sweep.write(replace(trial, t=now(), state="stopped", reason="It lagged behind the others."))
 
 
+@contextlib.contextmanager
+def _alone(sweep: Sweep) -> Iterator[None]:
+    try:
+        # Who only looks whether it is at work holds the lock for a moment.
+        held = sweep.lock().acquire(timeout=_GLANCE_S)
+    except Timeout:
+        raise UsageError(
+            f"The sweep {sweep.id} is at work already.", remedy="Wait for its end, or stop it first."
+        ) from None
+    with held:
+        yield
+
+
 def _session(home: Home) -> Session:
     try:
         return Session.open(home, supervise=True)
@@ -203,7 +227,7 @@ def _session(home: Home) -> Session:
 
 
 @contextlib.contextmanager
-def _without_cluster() -> Any:
+def _without_cluster() -> Iterator[None]:
     """The tuner's processes read the home's database, so they run beside it, whatever cluster is near."""
     near = os.environ.pop("RAY_ADDRESS", None)
     try:

@@ -20,8 +20,10 @@ from workbench.session import Session
 
 _TICK_S = 0.1
 
+#: Of the proof that a trial ends with.
+PROOF_FIGURES = ("mean_kld", "ppl_ratio", "same_top", "tokens_per_s")
 #: Of the finished job and its proof; any other name is a series that the job reports.
-FIGURES = ("seconds", "size_bytes", "mean_kld", "ppl_ratio", "same_top", "tokens_per_s")
+FIGURES = ("seconds", "size_bytes", *PROOF_FIGURES)
 
 #: Tells a value, and how far the trial is; where the trial is to end, it does not return.
 Tell = Callable[[float, int], None]
@@ -69,6 +71,7 @@ class _Following:
         self._plan = sweep.plan
         self._at = sweep.trials[told.number]
         self._reports = 0
+        self._is_resumed = bool(self._at.job)
 
     def run(self, spec: JobSpec) -> None:
         if self._at.state == "stopped" and self._at.value is not None:
@@ -97,13 +100,16 @@ class _Following:
         board = self._session.board
         if self._at.job:
             try:
-                known = board.get(self._at.job)
+                return self._taken_up(board.get(self._at.job))
             except NotFoundError:
                 return board.submit(spec)
-            if known.state in ("interrupted", "paused", "failed"):
-                return board.resume(known.id)
-            return board.retry(known.id) if known.state == "cancelled" else known
         return board.submit(spec)
+
+    def _taken_up(self, known: JobRecord) -> JobRecord:
+        """A job of an earlier run of the sweep, set to work again where it did not come to its end."""
+        if known.state in ("interrupted", "paused", "failed"):
+            return self._session.board.resume(known.id)
+        return self._session.board.retry(known.id) if known.state == "cancelled" else known
 
     def _followed(self, job: JobRecord) -> JobRecord:
         """The job at its end; its metric is told as it comes."""
@@ -131,6 +137,8 @@ class _Following:
         """The last job of a recipe, at its end; each works on what the one before made."""
         for following in spec.then:
             after = self._following(job, following.operation)
+            if self._is_resumed:
+                after = self._taken_up(after)
             done = self._followed(after)
             job = self._last_in_chain(done, following) if following.then else done
         return job
@@ -140,8 +148,8 @@ class _Following:
         if job.result_model_id is None:
             raise WorkbenchError(f"{job.title} made no model, so {operation} has nothing to work on.")
         while True:
-            for each in self._session.board.list(limit=1000):
-                if each.model_id == job.result_model_id and each.operation == operation:
+            for each in following_jobs(self._session, job):
+                if each.operation == operation:
                     return each
             time.sleep(_TICK_S)
 
@@ -161,6 +169,25 @@ class _Following:
     def _write(self, **changed: object) -> None:
         self._at = replace(self._at, t=now(), **changed)
         self._sweep.write(self._at)
+
+
+def following_jobs(session: Session, job: JobRecord) -> list[JobRecord]:
+    """The jobs on what another made, the newest first."""
+    if job.result_model_id is None:
+        return []
+    return [each for each in session.board.list(limit=1000) if each.model_id == job.result_model_id]
+
+
+def jobs_at_work(session: Session, job_id: str) -> list[JobRecord]:
+    """The jobs of a trial that have not come to rest: its own, or those that follow on what it made.
+
+    Raises:
+        NotFoundError: Its job was removed.
+    """
+    job = session.board.get(job_id)
+    if job.state not in RESTING:
+        return [job]
+    return [at_work for each in following_jobs(session, job) for at_work in jobs_at_work(session, each.id)]
 
 
 def better(one: float | None, other: float, mode: Mode) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -14,6 +15,13 @@ from workbench.hardware import nvidia
 from workbench.jobs.events import Event, Metric, now
 
 INTERVAL_S = 0.5
+#: The series of processes and devices, whatever the operation does.
+_OF_PROCESSES = re.compile(r"^(rss|cpu|gpu|metal)(_|\d)")
+
+
+def is_of_processes(series: str) -> bool:
+    """Whether a series is one that every worker samples, rather than what its operation reports."""
+    return _OF_PROCESSES.match(series) is not None
 
 
 class Sampler:

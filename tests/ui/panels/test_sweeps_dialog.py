@@ -19,6 +19,7 @@ from ui.tokens import DARK, LIGHT
 from ui.window import MainWindow
 from workbench.cluster.sweep_file import Plan, Sweep, Trial, Turn
 from workbench.cluster.sweep_space import Dimension
+from workbench.cluster.sweep_start import SweepStarter
 from workbench.home import Home
 
 DIMENSIONS = (
@@ -57,7 +58,7 @@ def sweep(home: Home) -> Sweep:
 
 @pytest.fixture
 def dialog(home: Home, theme: Theme, qtbot: QtBot) -> Iterator[SweepsDialog]:
-    made = SweepsDialog(theme, home)
+    made = SweepsDialog(theme, home, SweepStarter(home))
     with qtbot.waitExposed(made):
         made.show()
     yield made
@@ -97,6 +98,36 @@ def test_a_sweep_that_begins_leaves_the_one_that_is_looked_at(
     assert dialog.chooser.count() == 2
     current = dialog.current()
     assert current is not None and current.id == sweep.id
+
+
+def test_a_sweep_at_work_is_stopped_and_one_that_was_killed_is_resumed(
+    sweep: Sweep, dialog: SweepsDialog, qtbot: QtBot
+) -> None:
+    sweep.write(Turn(t=3, state="running"))
+    with sweep.lock().acquire(timeout=0):
+        dialog.look()
+        assert "at work" in dialog._state.text() and dialog.act_button.text() == "Stop"
+
+        qtbot.mouseClick(dialog.act_button, Qt.MouseButton.LeftButton)
+
+        assert sweep.stop_file.exists()
+        assert "stopping" in dialog._state.text() and not dialog.act_button.isEnabled()
+
+    dialog.look()
+    assert "interrupted" in dialog._state.text()
+    assert dialog.act_button.text() == "Resume" and dialog.act_button.isEnabled()
+
+
+def test_why_a_sweep_and_a_trial_failed_can_be_read(sweep: Sweep, dialog: SweepsDialog) -> None:
+    sweep.write(Trial(t=2, number=0, state="failed", job="job-a", reason="There is no memory."))
+    sweep.write(Turn(t=3, state="failed", reason="Ray is not installed."))
+    dialog.look()
+
+    dialog.view.selectRow(dialog.table.row_of(0))
+
+    assert dialog.trouble.isVisible() and "Ray is not installed" in dialog.trouble.accessibleName()
+    assert dialog._reason.isVisible() and "no memory" in dialog._reason.text()
+    assert "1 failed" in dialog._state.text()
 
 
 def test_sorting_keeps_the_chosen_trial_and_puts_the_unknown_last(sweep: Sweep, dialog: SweepsDialog) -> None:

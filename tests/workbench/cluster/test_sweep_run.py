@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from workbench.cluster.sweep_file import Sweep, Turn, all_sweeps, find_sweep, new_sweep
+from workbench.cluster.sweep_file import Plan, Sweep, Turn, all_sweeps, find_sweep, new_sweep
 from workbench.cluster.sweep_plan import SweepRequest, make_plan
 from workbench.cluster.sweep_run import run_sweep
+from workbench.cluster.sweep_start import SweepStarter, ask_to_stop
 from workbench.errors import NotFoundError, ParameterError, UsageError
 from workbench.home import Home
 from workbench.session import Session
@@ -49,28 +54,44 @@ def swept(home: Home) -> Home:
     return home
 
 
-def planned(home: Home, *vary: str, **more: object) -> Sweep:
-    request = SweepRequest(operations=("curve",), model=None, vary=vary, metric="loss", fixed={}, **more)  # type: ignore[arg-type]
+def plan_of(home: Home, *vary: str, **more: object) -> Plan:
+    asked: dict[str, Any] = {"operations": ("curve",), "model": None, "metric": "loss", "fixed": {}, **more}
+    request = SweepRequest(vary=vary, **asked)
     with Session.open(home, supervise=False) as session:
-        plan = make_plan(session, request)
+        return make_plan(session, request)
+
+
+def planned(home: Home, *vary: str, **more: object) -> Sweep:
     sweep = new_sweep(home)
-    sweep.write(plan)
+    sweep.write(plan_of(home, *vary, **more))
     return sweep
 
 
-def test_a_sweep_that_is_stopped_goes_on_where_it_was(swept: Home) -> None:
+def until(starter: SweepStarter, sweep: Sweep, condition: Callable[[], bool]) -> None:
+    """Read a sweep that another process runs until something is true."""
+    tick, end = threading.Event(), time.monotonic() + 120
+    while not condition():
+        assert sweep.state != "failed" and time.monotonic() < end, (sweep.reason, sweep.trials)
+        tick.wait(0.1)
+        starter.poll()
+        sweep.read()
+
+
+def test_a_sweep_that_was_started_beside_and_stopped_goes_on_where_it_was(swept: Home) -> None:
     pytest.importorskip("ray", reason='no cluster without Ray: pip install "tenfold[ray]"')
-    sweep = planned(swept, "floor=3,1")
+    starter = SweepStarter(swept)
+    sweep = starter.begin(plan_of(swept, "floor=3,1"))
+    until(starter, sweep, lambda: any(each.state == "done" for each in sweep.trials))
+    assert sweep.state == "running" and sweep.is_at_work()
+    with pytest.raises(UsageError, match="at work"):
+        starter.resume(sweep)
 
-    def stop_after_one(seen: Sweep) -> None:
-        if any(each.state == "done" for each in seen.trials):
-            raise KeyboardInterrupt
+    ask_to_stop(sweep)
 
-    with pytest.raises(KeyboardInterrupt):
-        run_sweep(swept, sweep, stop_after_one)
+    until(starter, sweep, lambda: not sweep.is_at_work())
     stopped = find_sweep(swept, "last")
     done = [each for each in stopped.trials if each.state == "done"]
-    assert stopped.state == "stopped" and len(done) == 1
+    assert stopped.id == sweep.id and stopped.state == "stopped" and len(done) == 1
 
     run_sweep(swept, stopped)
 
@@ -112,6 +133,8 @@ def test_a_plan_is_checked_before_anything_starts(swept: Home) -> None:
         planned(swept, "floor=1,1000")
     with pytest.raises(UsageError, match="vary"):
         planned(swept)
+    with pytest.raises(UsageError, match="proof"):
+        planned(swept, "floor=1,2", metric="mean_kld")
     with pytest.raises(NotFoundError):
         planned(swept, "floor=1,2", place="nowhere")
     assert all_sweeps(swept) == []

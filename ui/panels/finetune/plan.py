@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -22,6 +23,7 @@ from ui.theme import Theme
 from ui.widgets.card import label
 from ui.widgets.message import MessageBar
 from ui.widgets.place_choice import PlaceChoice
+from ui.widgets.sweep_button import SweepButton
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,13 @@ class PlanCard(QFrame):
     Signals:
         start: The run is to be started.
         export: The run is to be saved as a script and not started.
+        sweep: Many values are to be tried.
         renamed: The name of the result was edited by a person.
     """
 
     start = Signal()
     export = Signal()
+    sweep = Signal()
     renamed = Signal(str)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -111,6 +115,8 @@ class PlanCard(QFrame):
         self.export_button = QPushButton("Export as script…")
         self.export_button.setToolTip("Save what Start would run as a Python script (Ctrl+E)")
         self.export_button.clicked.connect(self.export)
+        self.sweep_button = SweepButton(self)
+        self.sweep_button.clicked.connect(self.sweep)
         self.start_button = QPushButton("Start training")
         self.start_button.setProperty("variant", "primary")
         self.start_button.setToolTip("Start training (Ctrl+Enter)")
@@ -138,6 +144,7 @@ class PlanCard(QFrame):
             self.notice.show_message(plan.notice.kind, plan.notice.title, plan.notice.remedy, "")
         self.start_button.setEnabled(plan.may_start)
         self.export_button.setEnabled(plan.may_start)
+        self.sweep_button.set_usable(plan.may_start)
 
     def _show_rows(self, rows: tuple[tuple[str, str, str], ...]) -> None:
         if list(self._values) != [title for title, _, _ in rows]:
@@ -190,7 +197,11 @@ class PlanCard(QFrame):
         foot.setContentsMargins(18, 4, 18, 16)
         foot.setSpacing(10)
         foot.addWidget(self.place)
-        foot.addWidget(self.export_button)
+        others = QHBoxLayout()
+        others.setSpacing(8)
+        others.addWidget(self.export_button, 1)
+        others.addWidget(self.sweep_button)
+        foot.addLayout(others)
         foot.addWidget(self.start_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 1, 1, 1)

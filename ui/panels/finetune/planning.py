@@ -33,8 +33,8 @@ class Situation:
 
     Attributes:
         values: The operation's parameters as they stand.
-        room: The memory that a run would use, as it is now; None where it would run elsewhere, of which
-            nothing is known here.
+        room: The memory that a run would use, as it is now; None where that is not known.
+        place: The cluster that it would run on; empty for this computer.
     """
 
     record: ModelRecord | None
@@ -46,6 +46,7 @@ class Situation:
     values: Mapping[str, Any]
     output_name: str
     room: Room | None
+    place: str = ""
 
 
 def trains(entry: OperationEntry) -> bool:
@@ -80,7 +81,7 @@ def plan_of(now: Situation) -> Plan:
         sentence=_sentence(now),
         rows=_rows(now, choices, estimate),
         memory=_memory(need, estimate),
-        basis=_basis(estimate),
+        basis=_basis(now, estimate),
         output_name=now.output_name if now.entry is not None else "",
         notice=notice,
         may_start=now.entry is not None and now.answer is not None and not (notice and notice.blocks),
@@ -117,8 +118,9 @@ def _estimate(now: Situation, choices: TuningChoices) -> TuningEstimate | None:
         choices,
         backend,
         now.room,
-        machine_flops=known.machine_flops if known.backend == backend else None,
-        runs=known.runs,
+        # Neither this machine's speed nor what its runs took says anything of another.
+        machine_flops=known.machine_flops if known.backend == backend and not now.place else None,
+        runs=() if now.place else known.runs,
     )
 
 
@@ -200,7 +202,7 @@ def _notice(now: Situation, need: MethodMemory | None) -> PlanNotice | None:
         return None
     if now.entry is None:
         return PlanNotice("warn", "Nothing that is installed can train this model.", "Choose another one.")
-    missing = missing_backend(now.entry.backend) if now.room is not None else None
+    missing = None if now.place else missing_backend(now.entry.backend)
     if missing is not None:
         return PlanNotice("warn", missing.message, missing.remedy)
     if not now.choice.files:
@@ -212,7 +214,9 @@ def _notice(now: Situation, need: MethodMemory | None) -> PlanNotice | None:
     if need is not None and not need.fits:
         return PlanNotice(
             "warn",
-            "That is more than is free now.",
+            f"That is more than is free on {now.place} now."
+            if now.place
+            else "That is more than is free now.",
             "Halve the batch tokens and double the accumulation, which is the same update; have activations "
             "computed twice; or close what you don’t need.",
             blocks=False,
@@ -227,8 +231,12 @@ def _notice(now: Situation, need: MethodMemory | None) -> PlanNotice | None:
     return None
 
 
-def _basis(estimate: TuningEstimate | None) -> str:
-    """What the estimates of time rest on."""
+def _basis(now: Situation, estimate: TuningEstimate | None) -> str:
+    """What the estimates of time rest on, or what is not known elsewhere."""
+    if now.place and now.answer is not None:
+        if now.room is None:
+            return f"How much memory {now.place} has free, and how long it takes there, is not known."
+        return f"How long it takes on {now.place} is not known."
     if estimate is None or estimate.epoch is None:
         return ""
     return f"Time and speed: {estimate.epoch.basis}."

@@ -11,6 +11,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from ui import format
+from ui.panels.finetune.loss_names import HELD_OUT, TRAIN
 from ui.widgets.job_metrics import memory, throughput
 from ui.widgets.job_tiles import Tile
 from ui.widgets.job_words import TimeLeft, duration_of, share_done, time_left_text
@@ -93,9 +94,9 @@ class RunTiles(QWidget):
         self.tiles["step"].show_figure(f"{format.grouped(done)} / {format.grouped(total)}", after or at)
 
     def _show_loss(self, trace: RunTrace) -> None:
-        steps, losses = trace.by_step("loss/held-out")
+        steps, losses = trace.by_step(HELD_OUT)
         if not len(losses):
-            last = trace.last("loss/train")
+            last = trace.last(TRAIN)
             remark = f"training {last:.3g}" if last is not None else "nothing measured yet"
             self.tiles["loss"].show_figure("—", remark)
             return

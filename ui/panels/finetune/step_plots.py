@@ -7,11 +7,11 @@ import pyqtgraph as pg
 from PySide6.QtWidgets import QWidget
 
 from ui import format
+from ui.panels.finetune.loss_names import HELD_OUT, TRAIN
 from ui.plots import CurveSpec, TimePlot
 from ui.theme import Theme
 from workbench.jobs.trace import RunTrace, smoothed
 
-TRAIN, HELD_OUT = "loss/train", "loss/held-out"
 _EACH = "loss/each step"
 #: The running mean goes over about this share of the steps, and at least so many.
 _SPAN_SHARE = 0.04

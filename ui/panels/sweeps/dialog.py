@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QPushButton,
     QSplitter,
     QStackedWidget,
     QTableView,
@@ -23,28 +24,39 @@ from PySide6.QtWidgets import (
 from ui.models.sweep_axes import value_text
 from ui.models.sweep_table import SweepTable
 from ui.theme import Theme
+from ui.widgets.card import label
 from ui.widgets.empty_state import EmptyState
+from ui.widgets.message import MessageBar
 from ui.widgets.parallel_coordinates import ParallelCoordinates
 from workbench.cluster.sweep_file import Sweep, all_sweeps
+from workbench.cluster.sweep_start import SweepStarter, ask_to_stop
+from workbench.errors import WorkbenchError
 from workbench.home import Home
 
 _LOOK_MS = 500
 _ROW, _HEADER = 32, 36
-_STATES = {"running": "at work", "done": "done", "stopped": "stopped", "failed": "failed"}
+_STOP_TIP = "End the sweep and the trials at work; it can be resumed"
+_RESUME_TIP = "Go on with the trials that are not done"
 
 
 class SweepsDialog(QDialog):
-    """Shows the newest sweep first. It only reads: a sweep is a process of its own.
+    """Shows the newest sweep first. A sweep is a process of its own: it is read, asked to stop, started anew.
 
     Signals:
         job_wanted: A person asks for the job of a trial; carries its id.
+        failed: Something could not be done: a `WorkbenchError`.
     """
 
     job_wanted = Signal(str)
+    failed = Signal(object)
 
-    def __init__(self, theme: Theme, home: Home, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, home: Home, starter: SweepStarter, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._home = home
+        self._starter = starter
+        self._stops = False
         self._sweeps: list[Sweep] = []
         self.setWindowTitle("Sweeps")
         self.resize(1080, 720)
@@ -61,6 +73,7 @@ class SweepsDialog(QDialog):
 
     def look(self) -> None:
         """Read what is new: other sweeps, and the one that is shown."""
+        self._starter.poll()
         known = {each.id for each in self._sweeps}
         new = [each for each in all_sweeps(self._home) if each.id not in known]
         if new:
@@ -76,6 +89,8 @@ class SweepsDialog(QDialog):
         current = self.current()
         if current is not None and (current.read() or new):
             self._show()
+        elif current is not None:
+            self._show_state(current)
         self._stack.setCurrentIndex(1 if self._sweeps else 0)
         self.chooser.setVisible(bool(self._sweeps))
 
@@ -83,6 +98,28 @@ class SweepsDialog(QDialog):
         """The sweep that is shown."""
         at = self.chooser.currentIndex()
         return self._sweeps[at] if 0 <= at < len(self._sweeps) else None
+
+    def choose(self, sweep_id: str) -> None:
+        """Show the sweep with this id."""
+        self.look()
+        for at, sweep in enumerate(self._sweeps):
+            if sweep.id == sweep_id:
+                self.chooser.setCurrentIndex(at)
+
+    def stop_or_resume(self) -> None:
+        """End the shown sweep, or have it go on."""
+        sweep = self.current()
+        if sweep is None:
+            return
+        try:
+            if sweep.is_at_work():
+                ask_to_stop(sweep)
+                self._stops = True
+            else:
+                self._starter.resume(sweep)
+        except WorkbenchError as error:
+            self.failed.emit(error)
+        self.look()
 
     def showEvent(self, event: QShowEvent) -> None:
         self.look()
@@ -98,9 +135,32 @@ class SweepsDialog(QDialog):
         sweep.read()
         self.table.show_sweep(sweep)
         self.chart.show_sweep(sweep)
-        self._state.setText(_words(sweep))
+        self._show_state(sweep)
         self._best.setText(_best(sweep))
         self._best.setVisible(bool(self._best.text()))
+        self._show_reason()
+
+    def _show_state(self, sweep: Sweep) -> None:
+        """Say where it stands, and offer what can be done: looked at each time, since it may be killed."""
+        at_work = sweep.state in ("waiting", "running") and sweep.is_at_work()
+        self._stops = self._stops and at_work
+        state = state_of(sweep, at_work=at_work)
+        self._state.setText(f"{_count(sweep)} · {'stopping…' if self._stops else state}")
+        self.trouble.setVisible(sweep.state == "failed" and bool(sweep.reason))
+        if sweep.state == "failed":
+            self.trouble.show_message("bad", "The sweep failed.", sweep.reason, "")
+        left = any(each.state in ("waiting", "running", "failed") for each in sweep.trials)
+        self.act_button.setText("Stop" if at_work else "Resume")
+        self.act_button.setToolTip(_STOP_TIP if at_work else _RESUME_TIP)
+        self.act_button.setVisible(at_work or (left and state != "begins"))
+        self.act_button.setEnabled(not self._stops)
+
+    def _show_reason(self) -> None:
+        """Say why the chosen trial failed or was ended."""
+        trial = self.table.trial(self.view.currentIndex().row())
+        reason = trial.reason if trial is not None else ""
+        self._reason.setText(f"Trial {trial.number + 1}: {reason}" if trial is not None and reason else "")
+        self._reason.setVisible(bool(reason))
 
     def _choose(self, number: int) -> None:
         row = self.table.row_of(number)
@@ -110,6 +170,7 @@ class SweepsDialog(QDialog):
     def _point(self, current: QModelIndex) -> None:
         trial = self.table.trial(current.row())
         self.chart.highlight(trial.number if trial is not None else None)
+        self._show_reason()
 
     def _open(self, index: QModelIndex) -> None:
         trial = self.table.trial(index.row())
@@ -131,6 +192,13 @@ class SweepsDialog(QDialog):
         head.addWidget(self.chooser, 1)
         head.addStretch(0)
         head.addWidget(self._state)
+        self.act_button = QPushButton("Stop", self)
+        self.act_button.hide()
+        self.act_button.setAutoDefault(False)
+        self.act_button.clicked.connect(self.stop_or_resume)
+        head.addWidget(self.act_button)
+        self.trouble = MessageBar("bad", "", "", "", self)
+        self.trouble.hide()
         self._best = QLabel(self)
         self._best.setWordWrap(True)
         self._best.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -150,14 +218,20 @@ class SweepsDialog(QDialog):
         column = QVBoxLayout(shown)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
+        column.addWidget(self.trouble)
         column.addWidget(self._best)
         column.addWidget(parts, 1)
+        self._reason = label("", "second", self, wrap=True)
+        self._reason.setTextFormat(Qt.TextFormat.PlainText)
+        self._reason.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._reason.hide()
+        column.addWidget(self._reason)
         empty = EmptyState(
             "jobs",
             "No sweeps yet",
             "A sweep tries an operation with many values, each trial a job, and compares what came of them. "
-            "Start one with “tenfold sweep OPERATION --model MODEL --vary NAME=A,B,C --metric NAME”; it "
-            "appears here while it works.",
+            "Start one with the button “Sweep…” of the Optimize or the Fine-tune page, or with “tenfold "
+            "sweep”; it appears here while it works.",
             parent=self,
         )
         self._stack = QStackedWidget(self)
@@ -207,9 +281,19 @@ def _fit(view: QTableView) -> None:
         view.setColumnWidth(column, view.columnWidth(column) + max(14, left))
 
 
-def _words(sweep: Sweep) -> str:
+def state_of(sweep: Sweep, *, at_work: bool) -> str:
+    """How a sweep stands, in a word; one whose process was killed is interrupted, whatever it said last."""
+    if sweep.state in ("running", "waiting"):
+        if at_work:
+            return "at work"
+        return "interrupted" if sweep.state == "running" else "begins"
+    return sweep.state
+
+
+def _count(sweep: Sweep) -> str:
     done = sum(each.state in ("done", "failed", "stopped") for each in sweep.trials)
-    return f"{done} of {len(sweep.trials)} trials · {_STATES[sweep.state]}"
+    failed = sum(each.state == "failed" for each in sweep.trials)
+    return f"{done} of {len(sweep.trials)} trials" + (f", {failed} failed" if failed else "")
 
 
 def _best(sweep: Sweep) -> str:

@@ -144,12 +144,23 @@ def test_what_is_here_says_nothing_of_a_run_elsewhere(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
 
-    plan = plan_of(replace(situation, entry=_entry(backend="mlx"), room=None))
+    plan = plan_of(replace(situation, entry=_entry(backend="mlx"), room=None, place="lab"))
 
     assert plan.may_start
     assert plan.notice is None
     assert plan.memory is None
     assert "Time" not in {title for title, _, _ in plan.rows}
+    assert "memory lab has free" in plan.basis and "not known" in plan.basis
+
+
+def test_the_memory_of_a_cluster_is_compared_with_that_of_its_node(situation: Situation) -> None:
+    node = msgspec.structs.replace(_ROOM, name="lab, roomiest node", free_bytes=1_000_000)
+
+    plan = plan_of(replace(situation, room=node, place="lab"))
+
+    assert plan.memory is not None and plan.memory.place == "lab, roomiest node"
+    assert plan.notice is not None and "free on lab" in plan.notice.title
+    assert plan.may_start and "Time" not in {title for title, _, _ in plan.rows}
 
 
 def test_without_a_held_out_side_the_person_is_told(situation: Situation) -> None:
