@@ -15,6 +15,7 @@ from workbench.plugin import (
     ParameterError,
     PromptTexts,
     WorkbenchError,
+    data_readers,
     ray_session,
     threads_of_worker,
 )
@@ -75,6 +76,7 @@ def learn_together(
             threads=threads_of_worker(job.threads, workers),
             model=model,
             params=params,
+            readers=data_readers(),
             sharding=sharding,
         )
         relay = ray.remote(num_cpus=0)(Relay).remote()

@@ -13,7 +13,7 @@ from plugins._distributed_checkpoint import SharedCheckpoints
 from plugins._torch_sharding import TorchGroup, same_weights, shard
 from plugins._tuning_group import Group
 from plugins._tuning_params import FinetuneParams
-from workbench.plugin import JobPaused, Model, WorkbenchError
+from workbench.plugin import JobPaused, Model, WorkbenchError, use_data_readers
 
 #: What a worker says of its job: the call, its positional and its named arguments.
 Word = tuple[str, tuple[Any, ...], dict[str, Any]]
@@ -25,6 +25,7 @@ class Task:
 
     Attributes:
         folder, out, checkpoints, cache: The job's, where every worker sees them.
+        readers: What reads data of kinds that Tenfold does not know.
         sharding: Whether each worker holds the whole model, or a part of its blocks.
         threads: Of one worker.
     """
@@ -38,6 +39,7 @@ class Task:
     threads: int
     model: Model
     params: FinetuneParams
+    readers: tuple[Any, ...]
     sharding: Literal["ddp", "fsdp"]
 
 
@@ -46,6 +48,7 @@ def train(told: dict[str, Any]) -> None:
     import torch
 
     task: Task = told["task"]
+    use_data_readers(task.readers)
     torch.set_num_threads(task.threads)
     torch.manual_seed(task.seed)
     group = TorchGroup()

@@ -10,14 +10,16 @@ from workbench.plugin import Choice, Param, Params, Search, setting
 _ADAPTERS = ("lora", "rslora", "dora", "qlora")
 _FOR_PAIRS = (setting("objective").one_of("dpo", "orpo"),)
 _FOR_ADAPTERS = (setting("method").one_of(*_ADAPTERS),)
-DATA_FILES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md")
+DATA_FILES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md")
 
 
 class FinetuneParams(Params):
     """What a person can set of a fine-tuning."""
 
     data: list[Path] = Param(
-        ..., help="Examples: JSONL, JSON, CSV, TSV, Parquet or text; several files are learned together"
+        ...,
+        help="Examples: JSONL, JSON, CSV, TSV, Parquet or text; several files are learned together",
+        suffixes=DATA_FILES,
     )
     weights: list[str] = Param(
         [],
@@ -35,7 +37,10 @@ class FinetuneParams(Params):
     )
     held_out: float = Param(0.1, ge=0, le=0.5, help="Share of the examples kept for evaluation")
     held_out_data: list[Path] = Param(
-        [], help="Files of examples for evaluation, instead of a share of the data", advanced=True
+        [],
+        help="Files of examples for evaluation, instead of a share of the data",
+        suffixes=DATA_FILES,
+        advanced=True,
     )
     bad_rows: Literal["skip", "refuse"] = Param(
         "skip", help="Rows that can't be used are left out and counted, or end the job", advanced=True

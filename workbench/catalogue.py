@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
 
 from workbench import __version__
-from workbench.catalogue_entry import DrafterEntry, OperationEntry, PluginFailure, PluginRecord
+from workbench.catalogue_entry import (
+    DrafterEntry,
+    MetricEntry,
+    OperationEntry,
+    PluginFailure,
+    PluginRecord,
+    ReaderEntry,
+)
 from workbench.catalogue_probe import LookedAt, Probe
 from workbench.errors import NotFoundError
 from workbench.home import Home
+from workbench.params import Choice, FieldSpec
 from workbench.plugin import API_VERSION
 from workbench.plugin_home.choices import read_choices
 from workbench.plugin_home.finding import FoundPlugin, find_plugins, watch_state
 
+#: A path that may have this ending takes rows of examples.
+_EXAMPLES = ".jsonl"
 #: How many are imported at the same time.
 _PARALLEL = 2
 
@@ -100,6 +110,10 @@ class Catalogue:
             f"No plugin offers the drafter “{name}”.", remedy=f"Plugins offer these drafters: {known}."
         )
 
+    def readers(self) -> tuple[ReaderEntry, ...]:
+        """What plugins that are switched on read, beside the kinds of files that Tenfold reads itself."""
+        return _readers(self.load().plugins)
+
     def start_refresh(self) -> None:
         """Begin to look at plugins that are new or have changed; `poll_refresh` tells when that is done."""
         self.close()
@@ -162,6 +176,8 @@ class Catalogue:
                 if record.failure is not None:
                     failures.append(record.failure)
             plugins.append(record)
+        operations = _with_readers(operations, _readers(plugins))
+        operations = _with_metrics(operations, plugins)
         # What people come for stands first; conversions serve it.
         ordered = sorted(
             operations.values(), key=lambda each: (each.group != "Quantize", each.group, each.title)
@@ -185,6 +201,8 @@ class Catalogue:
             requires=plugin.requires,
             operations=() if plugin.problem else tuple(_with_requires(e, plugin) for e in known.operations),
             drafters=() if plugin.problem else known.drafters,
+            readers=() if plugin.problem else tuple(_reader_with_requires(e, plugin) for e in known.readers),
+            metrics=() if plugin.problem else tuple(_metric_with_requires(e, plugin) for e in known.metrics),
             failure=failure,
             pending=self._must_be_looked_at(plugin),
         )
@@ -217,6 +235,61 @@ def _with_requires(entry: OperationEntry, plugin: FoundPlugin) -> OperationEntry
     if not plugin.requires:
         return entry
     return entry.model_copy(update={"requires": tuple(dict.fromkeys((*entry.requires, *plugin.requires)))})
+
+
+def _reader_with_requires(entry: ReaderEntry, plugin: FoundPlugin) -> ReaderEntry:
+    return entry.model_copy(update={"requires": plugin.requires}) if plugin.requires else entry
+
+
+def _metric_with_requires(entry: MetricEntry, plugin: FoundPlugin) -> MetricEntry:
+    return entry.model_copy(update={"requires": plugin.requires}) if plugin.requires else entry
+
+
+def _readers(plugins: Iterable[PluginRecord]) -> tuple[ReaderEntry, ...]:
+    return tuple(entry for plugin in plugins if plugin.enabled for entry in plugin.readers)
+
+
+def _with_readers(
+    operations: dict[str, OperationEntry], readers: tuple[ReaderEntry, ...]
+) -> dict[str, OperationEntry]:
+    """Have paths that take files of examples take those too that plugins read."""
+    if not readers:
+        return operations
+    return {
+        name: entry.model_copy(
+            update={"readers": readers, "fields": tuple(_with_endings(e, readers) for e in entry.fields)}
+        )
+        for name, entry in operations.items()
+    }
+
+
+def _with_endings(field: FieldSpec, readers: tuple[ReaderEntry, ...]) -> FieldSpec:
+    if _EXAMPLES not in field.suffixes:
+        return field
+    more = (suffix for reader in readers for suffix in reader.suffixes)
+    return field.model_copy(update={"suffixes": tuple(dict.fromkeys((*field.suffixes, *more)))})
+
+
+def _with_metrics(
+    operations: dict[str, OperationEntry], plugins: Iterable[PluginRecord]
+) -> dict[str, OperationEntry]:
+    """Have parameters that name metrics offer those of all plugins."""
+    metrics = tuple(entry for plugin in plugins if plugin.enabled for entry in plugin.metrics)
+    choices = tuple(Choice(value=each.key, title=each.title, help=each.summary) for each in metrics)
+    return {
+        name: entry.model_copy(
+            update={
+                "metrics": metrics,
+                "fields": tuple(
+                    each.model_copy(update={"choices": choices}) if each.offered == "metric" else each
+                    for each in entry.fields
+                ),
+            }
+        )
+        if metrics and any(each.offered == "metric" for each in entry.fields)
+        else entry
+        for name, entry in operations.items()
+    }
 
 
 def _without_clashes(record: PluginRecord, taken: Mapping[str, OperationEntry]) -> PluginRecord:

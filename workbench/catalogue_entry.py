@@ -9,8 +9,48 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from workbench.model import FORMAT_TITLES, ModelFacts
+from workbench.offered import Offered, named_values
 from workbench.params import FieldSpec
+from workbench.plugin.measuring import MetricDeclaration
 from workbench.plugin.operation import Declaration
+from workbench.plugin.reading import ReaderDeclaration
+
+
+class ReaderEntry(ReaderDeclaration):
+    """One data reader as data.
+
+    Attributes:
+        plugin: Where it comes from: a module name, or `file:NAME.py`.
+        source: What a person is shown of that.
+        requires: What its package requires and Tenfold's environment lacks.
+    """
+
+    plugin: str
+    source: str
+    requires: tuple[str, ...] = ()
+
+    def reads(self, path: str) -> bool:
+        """Whether a file's name has one of the endings."""
+        return path.lower().endswith(self.suffixes)
+
+
+class MetricEntry(MetricDeclaration):
+    """One metric as data.
+
+    Attributes:
+        plugin: Where it comes from: a module name, or `file:NAME.py`.
+        source: What a person is shown of that.
+        requires: What its package requires and Tenfold's environment lacks.
+    """
+
+    plugin: str
+    source: str
+    requires: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """How a parameter names it."""
+        return str(Offered(self.plugin, self.name))
 
 
 class OperationEntry(Declaration):
@@ -20,12 +60,32 @@ class OperationEntry(Declaration):
         plugin: Where it comes from: a module name, or `file:NAME.py`.
         source: What a person is shown of that, for example `tenfold 0.1.0` or a file path.
         digest: Hash of the plugin's file when the entry was written.
+        readers: What reads further kinds of files for its parameters; none where no plugin offers one.
+        metrics: What its parameters may name to be measured; none where it measures nothing of plugins.
     """
 
     fields: tuple[FieldSpec, ...]
     plugin: str
     source: str
     digest: str
+    readers: tuple[ReaderEntry, ...] = ()
+    metrics: tuple[MetricEntry, ...] = ()
+
+    def metrics_for(self, params: Mapping[str, Any]) -> tuple[MetricEntry, ...]:
+        """The metrics that parameters name; `params` are checked values."""
+        named = named_values(self.fields, params)
+        return tuple(each for each in self.metrics if each.key in named)
+
+    def readers_for(self, params: Mapping[str, Any]) -> tuple[ReaderEntry, ...]:
+        """The readers that files among parameters need; `params` are checked values."""
+        found: dict[ReaderEntry, None] = {}
+        for field in self.fields:
+            value = params.get(field.name)
+            if field.kind in ("path", "paths") and value:
+                for path in [value] if isinstance(value, str) else value:
+                    first = next((each for each in self.readers if each.reads(path)), None)
+                    found |= {first: None} if first is not None else {}
+        return tuple(found)
 
     def obstacles(self, facts: ModelFacts) -> tuple[str, ...]:
         """Why the operation can't be used on a model; empty where it can."""
@@ -89,6 +149,9 @@ class DrafterEntry(BaseModel):
     source: str
 
 
+Entry = OperationEntry | DrafterEntry | ReaderEntry | MetricEntry
+
+
 class PluginFailure(BaseModel):
     """A plugin that could not be catalogued: it raised, hung, or ended its process."""
 
@@ -112,6 +175,8 @@ class PluginRecord(BaseModel):
         requires: What its package requires and Tenfold's environment lacks.
         operations: What it offers; of one that is switched off, what it offered when it was last on.
         drafters: The ways to guess ahead that it offers.
+        readers: The kinds of files that it reads.
+        metrics: The figures that it measures.
         failure: Why it offers nothing.
         pending: Whether it is still to be looked at, so that what it offers is not known yet.
     """
@@ -129,5 +194,12 @@ class PluginRecord(BaseModel):
     requires: tuple[str, ...] = ()
     operations: tuple[OperationEntry, ...] = ()
     drafters: tuple[DrafterEntry, ...] = ()
+    readers: tuple[ReaderEntry, ...] = ()
+    metrics: tuple[MetricEntry, ...] = ()
     failure: PluginFailure | None = None
     pending: bool = False
+
+    @property
+    def offered(self) -> tuple[Entry, ...]:
+        """All that it offers, operations first."""
+        return (*self.operations, *self.drafters, *self.readers, *self.metrics)

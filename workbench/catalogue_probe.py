@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from workbench.catalogue_entry import DrafterEntry, OperationEntry, PluginFailure
+from workbench.catalogue_entry import DrafterEntry, MetricEntry, OperationEntry, PluginFailure, ReaderEntry
 from workbench.environments.environment import find
 from workbench.home import Home
 from workbench.jobs.processes import no_console
@@ -31,6 +31,8 @@ class LookedAt(BaseModel):
     digest: str
     operations: tuple[OperationEntry, ...] = ()
     drafters: tuple[DrafterEntry, ...] = ()
+    readers: tuple[ReaderEntry, ...] = ()
+    metrics: tuple[MetricEntry, ...] = ()
     failure: PluginFailure | None = None
 
 
@@ -82,10 +84,18 @@ class Probe:
                 OperationEntry.model_validate({**each, **where}) for each in answer["operations"]
             )
             drafters = tuple(DrafterEntry.model_validate({**each, **where}) for each in answer["drafters"])
+            readers = tuple(ReaderEntry.model_validate({**each, **where}) for each in answer["readers"])
+            metrics = tuple(MetricEntry.model_validate({**each, **where}) for each in answer["metrics"])
         except ValidationError as error:
             return self._failed("What it declares can't be read.", str(error))
         self.stop()
-        return LookedAt(digest=plugin.digest, operations=operations, drafters=drafters)
+        return LookedAt(
+            digest=plugin.digest,
+            operations=operations,
+            drafters=drafters,
+            readers=readers,
+            metrics=metrics,
+        )
 
     def wait(self, seconds: float) -> None:
         try:

@@ -14,7 +14,9 @@ from pathlib import Path
 from workbench.errors import WorkbenchError
 from workbench.jobs.loading import import_plugin
 from workbench.plugin.drafting import drafters_in
+from workbench.plugin.measuring import metrics_in
 from workbench.plugin.operation import Operation, operations_in
+from workbench.plugin.reading import readers_in
 
 
 def main(argv: list[str]) -> int:
@@ -27,8 +29,12 @@ def main(argv: list[str]) -> int:
             "drafters": [
                 each.model_dump(mode="json", exclude={"make"}) for each in drafters_in(vars(module))
             ],
+            "metrics": [
+                each.model_dump(mode="json", exclude={"measure"}) for each in metrics_in(vars(module))
+            ],
+            "readers": [each.model_dump(mode="json", exclude={"read"}) for each in readers_in(vars(module))],
         }
-        if not answer["operations"] and not answer["drafters"]:
+        if not any(answer.values()):
             answer = {"error": "It offers no operation.", "traceback": ""}
     except WorkbenchError as error:
         answer = {"error": error.message, "traceback": error.details}

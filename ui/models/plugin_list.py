@@ -94,7 +94,7 @@ def second_line(plugin: PluginRecord) -> str:
     """What stands under a plugin's title."""
     if state_words(plugin) == "failed" and plugin.failure is not None:
         return plugin.failure.reason
-    offered = ", ".join(each.title for each in (*plugin.operations, *plugin.drafters))
+    offered = ", ".join(each.title for each in plugin.offered)
     where = plugin.version if plugin.kind in ("installed", "environment") else ""
     kind = "" if plugin.kind == "ours" else KIND_WORDS[plugin.kind]
     return " · ".join(part for part in (kind, where, offered) if part) or KIND_WORDS[plugin.kind]
@@ -102,6 +102,7 @@ def second_line(plugin: PluginRecord) -> str:
 
 def _text(plugin: PluginRecord) -> str:
     offered = " ".join(f"{each.name} {each.title} {each.group}" for each in plugin.operations)
-    offered += " ".join(f" {each.name} {each.title}" for each in plugin.drafters)
+    offered += " ".join(f" {each.name} {each.title}" for each in (*plugin.drafters, *plugin.metrics))
+    offered += " ".join(f" {each.name} {each.title} {' '.join(each.suffixes)}" for each in plugin.readers)
     named = f"{plugin.title} {plugin.name} {plugin.package} {KIND_WORDS[plugin.kind]}"
     return f"{named} {state_words(plugin)} {offered}".casefold()

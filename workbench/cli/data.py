@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from workbench.catalogue import Catalogue
 from workbench.cli import data_sample
 from workbench.cli.answer import Answer, size
 from workbench.data.fields import fields_in
@@ -28,6 +29,7 @@ from workbench.hardware import machine, physical_cores
 from workbench.home import Home
 from workbench.library.records import ModelRecord
 from workbench.model import ModelFacts
+from workbench.plugin_home.data_readers import use_readers_for
 from workbench.session import Session
 from workbench.tuning.choices import Backend, TuningChoices, choices_of
 from workbench.tuning.defaults import Default, good_defaults
@@ -63,7 +65,13 @@ def _add_inspect(parts: Any, common: argparse.ArgumentParser) -> None:
         description="Tokenizes the data once; training on the same data begins from what this made.",
     )
     add = inspect.add_argument
-    add("files", nargs="+", type=Path, metavar="FILE", help="JSONL, JSON, CSV, TSV, Parquet or text")
+    add(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="JSONL, JSON, CSV, TSV, Parquet, text, or what a plugin reads",
+    )
     add("--model", required=True, help="id or name in the library, in safetensors form")
     add("--kind", default="auto", help="chat, completion, instruction, preference or text")
     add("--map", action="append", default=[], metavar="PART=FIELD", help="with --kind; repeatable")
@@ -109,6 +117,7 @@ def _inspect(home: Home, arguments: argparse.Namespace) -> Answer:
         record = session.library.get(arguments.model)
         _refuse_untrainable(record)
         facts = session.library.facts(record.id)
+        use_readers_for((*arguments.files, *arguments.held_out_file), home, session.catalogue)
         room = room_here()
         runs = past_runs(_finished(session), is_gpu=room.is_gpu)
     recipe = Recipe(
@@ -157,7 +166,8 @@ def _finished(session: Session) -> Iterator[FinishedJob]:
         yield FinishedJob(folder=job.folder, read=reading(job.id))
 
 
-def _fields(_home: Home, arguments: argparse.Namespace) -> Answer:
+def _fields(home: Home, arguments: argparse.Namespace) -> Answer:
+    use_readers_for(arguments.files, home, Catalogue(home))
     found = [fields_in(path) for path in arguments.files]
     lines = []
     for each in found:

@@ -165,7 +165,7 @@ def _ask(described: str, arguments: argparse.Namespace) -> None:
 
 
 def _offered(plugin: PluginRecord) -> list[str]:
-    return [*(each.name for each in plugin.operations), *(each.name for each in plugin.drafters)]
+    return [each.name for each in plugin.offered]
 
 
 def _state(plugin: PluginRecord) -> str:

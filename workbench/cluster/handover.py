@@ -65,7 +65,7 @@ def hand_over(
             resume=resume or bool(submission.previous),
             previous=submission.previous,
         )
-        packages = [code_package(spec.plugin), job_package(folder, spec, _plugins(folder), request)]
+        packages = [code_package(spec.plugins), job_package(folder, spec, _plugins(folder), request)]
         again(partial(_put, client, packages))
         # A piece that nothing refers to is dropped after ten minutes, and a slow line takes longer.
         if again(partial(all_there, client, pieces)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -26,15 +26,14 @@ def name_of_hash(sha256: str) -> str:
     return f"_ray_pkg_tenfold_{sha256[:40]}.zip"
 
 
-def code_package(plugin: str) -> bytes:
-    """The engine room as it is here, and the package of the plugin: so a node computes what is computed here.
+def code_package(plugins: Iterable[str]) -> bytes:
+    """The engine room as it is here, and the packages of plugins: so a node computes what is computed here.
 
     Raises:
-        NotFoundError: The plugin's module is not installed here.
+        NotFoundError: A plugin's module is not installed here.
     """
     tops = ["workbench"]
-    if not plugin.startswith(FILE_PREFIX):
-        tops.append(plugin.partition(".")[0])
+    tops += [each.partition(".")[0] for each in plugins if not each.startswith(FILE_PREFIX)]
     files: dict[str, Content] = {}
     for top in dict.fromkeys(tops):
         code = dict(module_files(top))
@@ -45,7 +44,7 @@ def code_package(plugin: str) -> bytes:
 
 
 def job_package(folder: Path, spec: JobSpec, plugins: Path, request: Request) -> bytes:
-    """What is of one job alone: its script, its plugin where that is a single file, and the request.
+    """What is of one job alone: its script, its plugins where they are single files, and the request.
 
     Raises:
         NotFoundError: The plugin's file is gone.
@@ -54,8 +53,10 @@ def job_package(folder: Path, spec: JobSpec, plugins: Path, request: Request) ->
         "job.py": (folder / "job.py").read_bytes(),
         REQUEST: msgspec.json.encode(request),
     }
-    if spec.plugin.startswith(FILE_PREFIX):
-        name = spec.plugin.removeprefix(FILE_PREFIX)
+    for plugin in spec.plugins:
+        if not plugin.startswith(FILE_PREFIX):
+            continue
+        name = plugin.removeprefix(FILE_PREFIX)
         try:
             files[name] = (plugins / name).read_bytes()
         except OSError as error:

@@ -201,7 +201,9 @@ def _take(out: IO[bytes], lines: queue.Queue[bytes | None], room: _Room) -> None
 
 
 def _no_console() -> int:
-    return subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+    if sys.platform == "win32":
+        return subprocess.CREATE_NO_WINDOW
+    return 0
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

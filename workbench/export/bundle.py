@@ -69,7 +69,9 @@ def write_bundle(
             remedy="Leave --wheels out: run.py fetches them.",
         )
     files: dict[str, Content] = {"job.py": script.encode()}
-    plugin = _plugin_code(home, spec.plugin)
+    plugin: dict[str, Path] = {}
+    for each in spec.plugins:
+        plugin |= _plugin_code(home, each)
     files.update(plugin)
     taken = _OWN_NAMES | {name.partition("/")[0] for name in plugin}
     inputs = find_inputs(spec.params, taken)

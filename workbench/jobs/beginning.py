@@ -10,7 +10,7 @@ from typing import Any
 from workbench import __version__
 from workbench.hardware import machine
 from workbench.jobs.events import EventTail, Machine, Spec, now
-from workbench.jobs.spec import JobSpec, ModelInput
+from workbench.jobs.spec import JobSpec, ModelInput, ReaderInput
 from workbench.plugin import Operation
 
 
@@ -27,6 +27,7 @@ def spec_of_run(
     model: ModelInput | None,
     seed: int,
     output_name: str,
+    readers: tuple[ReaderInput, ...] = (),
 ) -> JobSpec:
     """What a script does, from its operation and the values that the command line left it."""
     return JobSpec(
@@ -35,6 +36,7 @@ def spec_of_run(
         title=f"{operation.title}: {model.name}" if model is not None else operation.title,
         model=model,
         params=dict(params),
+        readers=readers,
         seed=seed,
         needs=operation.needs,
         output_name=output_name,

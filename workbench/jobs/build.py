@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 from workbench import __version__
 from workbench.catalogue_entry import OperationEntry
 from workbench.errors import UsageError
-from workbench.jobs.spec import JobSpec, ModelInput
+from workbench.jobs.spec import JobSpec, ModelInput, ReaderInput
 from workbench.model import ModelFacts
+from workbench.offered import in_full, plugins_named
 from workbench.params import FieldSpec, validate
 
 #: Types that stand at the end of a name, so that the result of a second step does not carry both.
@@ -48,7 +50,7 @@ def make_spec(
         input: The model as `Library.to_spec_input` gives it.
 
     Raises:
-        UsageError: The operation can't be used on this model, or needs one.
+        UsageError: The operation can't be used on this model, or needs one, or no plugin offers what is named.
         ParameterError: A value is wrong.
     """
     if entry.input is not None:
@@ -57,7 +59,7 @@ def make_spec(
         obstacles = entry.obstacles(facts)
         if obstacles:
             raise UsageError(f"{entry.title} can't be used on {model.name}. {' '.join(obstacles)}")
-    checked = validate(entry.fields, values)
+    checked = in_full(entry.fields, validate(entry.fields, values))
     label = entry.result_label(checked)
     output_name = file_name(f"{_stem(model)}-{label}" if model is not None else label)
     title = f"{entry.title} ({label}): {model.name}" if model is not None else f"{entry.title} {label}"
@@ -67,6 +69,8 @@ def make_spec(
         title=title,
         model=input,
         params=checked,
+        readers=_readers(entry, checked),
+        also=plugins_named(entry.fields, checked),
         notes=_notes(entry.fields),
         seed=seed,
         needs=entry.needs,
@@ -75,7 +79,7 @@ def make_spec(
         result_source=entry.result_origin(checked),
         resumable=entry.resumable,
         restarts=entry.restarts,
-        requires=entry.requires,
+        requires=_requires(entry, checked),
         backend=entry.backend,
         tenfold_version=__version__,
         api_version=entry.api_version,
@@ -90,13 +94,15 @@ def make_follow_up(entry: OperationEntry, before: JobSpec, values: Mapping[str, 
     Raises:
         ParameterError: A value is wrong.
     """
-    checked = validate(entry.fields, values)
+    checked = in_full(entry.fields, validate(entry.fields, values))
     label = entry.result_label(checked)
     return JobSpec(
         operation=entry.name,
         plugin=entry.plugin,
         title=f"{entry.title} ({label}): {before.output_name}",
         params=checked,
+        readers=_readers(entry, checked),
+        also=plugins_named(entry.fields, checked),
         notes=_notes(entry.fields),
         seed=before.seed,
         needs=entry.needs,
@@ -104,11 +110,25 @@ def make_follow_up(entry: OperationEntry, before: JobSpec, values: Mapping[str, 
         output_format=entry.output,
         resumable=entry.resumable,
         restarts=entry.restarts,
-        requires=entry.requires,
+        requires=_requires(entry, checked),
         backend=entry.backend,
         tenfold_version=__version__,
         api_version=entry.api_version,
     )
+
+
+def _readers(entry: OperationEntry, params: Mapping[str, Any]) -> tuple[ReaderInput, ...]:
+    return tuple(
+        ReaderInput(name=each.name, plugin=each.plugin, suffixes=each.suffixes)
+        for each in entry.readers_for(params)
+    )
+
+
+def _requires(entry: OperationEntry, params: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the operation requires, and what reads its files or measures for it."""
+    more = [each.requires for each in entry.readers_for(params)]
+    more += [each.requires for each in entry.metrics_for(params)]
+    return tuple(dict.fromkeys((*entry.requires, *chain.from_iterable(more))))
 
 
 def _notes(fields: Sequence[FieldSpec]) -> dict[str, str]:

@@ -35,6 +35,22 @@ class ModelInput(BaseModel):
     source: str = ""
 
 
+class ReaderInput(BaseModel):
+    """A plugin's reader that files among the parameters need.
+
+    Attributes:
+        name: The reader's name.
+        plugin: Where it comes from, as for an operation.
+        suffixes: Endings of the names of the files that it reads.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    plugin: str
+    suffixes: tuple[str, ...]
+
+
 class JobSpec(BaseModel):
     """One operation applied to one model with fixed parameters.
 
@@ -45,6 +61,8 @@ class JobSpec(BaseModel):
         title: What lists call the job, for example `Quantize (Q4_K_M): SmolLM2-135M`.
         model: The input; None for operations that make a model from nothing.
         params: Checked parameter values as JSON.
+        readers: What reads those files among the parameters that Tenfold does not read itself.
+        also: Other plugins that its parameters name something of, such as a metric: their code runs in it.
         notes: What each parameter does, in a sentence, for the comments in its script.
         seed: The seed of every random choice.
         needs: The slot it takes up.
@@ -70,6 +88,8 @@ class JobSpec(BaseModel):
     title: str
     model: ModelInput | None = None
     params: dict[str, Any] = Field(default_factory=dict)
+    readers: tuple[ReaderInput, ...] = ()
+    also: tuple[str, ...] = ()
     notes: dict[str, str] = Field(default_factory=dict)
     seed: int = 0
     needs: Needs = "cpu"
@@ -84,6 +104,11 @@ class JobSpec(BaseModel):
     tenfold_version: str = ""
     api_version: str = API_VERSION
     then: tuple[JobSpec, ...] = ()
+
+    @property
+    def plugins(self) -> tuple[str, ...]:
+        """All plugins whose code it runs, its operation's first."""
+        return tuple(dict.fromkeys((self.plugin, *(each.plugin for each in self.readers), *self.also)))
 
     @property
     def slot(self) -> Slot:

@@ -23,9 +23,10 @@ from workbench.conditions import Condition, fact, setting
 from workbench.data.batches import Batch, epoch_batches
 from workbench.data.batches import Plan as BatchPlan
 from workbench.data.collate import IGNORED, Arrays, collate
-from workbench.data.errors import DataError
+from workbench.data.errors import BadRowError, DataError
 from workbench.data.layout import mapped as data_layout
 from workbench.data.plain import plain_text
+from workbench.data.plugin_reader import data_readers, use_data_readers
 from workbench.data.sides import Side, SideChoices, Sides, open_sides, side_of
 from workbench.data.texts import PromptTexts
 from workbench.data.token_set import TokenSet
@@ -54,6 +55,7 @@ from workbench.measure.card import encode as encode_card
 from workbench.measure.divergence import Distance, Divergence
 from workbench.measure.exact_match import exact_match, may_become
 from workbench.measure.measured import Measured, measured_model
+from workbench.measure.metric_context import Answered, MetricContext, MetricResult
 from workbench.measure.paired import Paired, paired
 from workbench.measure.proof_request import ProofRequest
 from workbench.measure.questions import Question
@@ -64,15 +66,19 @@ from workbench.params import Choice, Param, Params, Search
 from workbench.plugin.calls import calibration_text, general_items, general_text, open_engine, prove
 from workbench.plugin.context import JobContext
 from workbench.plugin.drafting import drafter
+from workbench.plugin.measuring import metric
 from workbench.plugin.operation import Backend, Needs, Operation, operation
+from workbench.plugin.reading import reader
 from workbench.plugin.version import API_VERSION
 from workbench.tuning.selection import Selection, is_target, read_selection
 
 __all__ = [
     "API_VERSION",
     "IGNORED",
+    "Answered",
     "Arrays",
     "Backend",
+    "BadRowError",
     "Batch",
     "BatchPlan",
     "Card",
@@ -95,6 +101,8 @@ __all__ = [
     "LoadOptions",
     "Measured",
     "Message",
+    "MetricContext",
+    "MetricResult",
     "MissingExtraError",
     "Model",
     "ModelFacts",
@@ -128,6 +136,7 @@ __all__ = [
     "calibration_text",
     "collate",
     "data_layout",
+    "data_readers",
     "drafter",
     "encode_card",
     "epoch_batches",
@@ -140,6 +149,7 @@ __all__ = [
     "launch_folder",
     "may_become",
     "measured_model",
+    "metric",
     "open_engine",
     "open_sides",
     "operation",
@@ -149,11 +159,13 @@ __all__ = [
     "prove",
     "ray_session",
     "read_selection",
+    "reader",
     "setting",
     "side_of",
     "spread",
     "threads_of_worker",
     "token_set",
+    "use_data_readers",
     "verdict",
     "windows_of",
 ]

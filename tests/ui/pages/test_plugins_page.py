@@ -138,18 +138,25 @@ def test_the_optimize_page_follows_a_switch(
     optimize.hide()
 
 
-def test_a_way_to_guess_ahead_is_shown_with_how_it_is_used(
+def test_what_is_offered_beside_operations_is_shown_with_how_it_is_used(
     page: PluginsPage, home: Home, qtbot: QtBot
 ) -> None:
     shutil.copy(_GUESS, home.plugins)
+    shutil.copy(_GUESS.with_name("letters.py"), home.plugins)
     qtbot.waitUntil(lambda: any(each.drafters for each in page.model.plugins), timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: any(each.readers for each in page.model.plugins), timeout=_PATIENCE_MS)
 
     _choose(page, "guess")
 
-    entry = page.detail.drafters[0].entry
-    assert f"--draft plugin:{entry.name}" in _texts(page.detail.drafters[0])
+    entry = page.detail.offered[0].entry
+    assert f"--draft plugin:{entry.name}" in _texts(page.detail.offered[0])
     plugin = page.detail.plugin
     assert plugin is not None and entry.title in second_line(plugin)
+
+    page.search.setText(".letters")
+    _choose(page, "letters")
+
+    assert "*.letters, *.letters.gz" in _texts(page.detail.offered[0])
 
 
 def test_search_narrows_by_what_is_offered_and_says_when_nothing_matches(

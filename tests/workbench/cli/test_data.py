@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.fixtures.entries import PLUGINS
 from workbench.cli import main
+from workbench.data.plugin_reader import use_data_readers
 from workbench.home import Home
 from workbench.session import Session
 
@@ -168,3 +171,22 @@ def test_the_fields_of_files_are_told_without_a_model(
     assert "no row" not in second["problem"]
     assert main(["--home", str(home.root), "data", "fields", str(tmp_path / "none.csv")]) == 1
     assert "not a file" in capsys.readouterr().err
+
+
+def test_a_file_of_a_kind_that_a_plugin_reads_is_looked_at_like_any_other(
+    home: Home, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "old.letters"
+    data.write_text("".join(f"Question {at}|Answer\n" for at in range(20)) + "no bar\n", encoding="utf-8")
+    words = ["--home", str(home.root), "--json", "data", "inspect", str(data), "--model", model]
+    assert main(words) != 0
+    assert "of no kind that holds examples" in capsys.readouterr().out
+    shutil.copy(PLUGINS / "letters.py", home.plugins)
+
+    code = main(words)
+
+    found = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert (found["rows"], found["bad"], found["kind"]) == (20, 1, "completion")
+    assert found["bad_rows"] == [{"file": "old.letters", "line": 21, "problem": "There is no bar."}]
+    use_data_readers([])

@@ -110,9 +110,9 @@ def test_a_job_goes_to_places_that_are_known_and_a_download_stays_here() -> None
 
 
 def test_the_same_code_makes_the_same_package() -> None:
-    content = code_package("file:steps.py")
+    content = code_package(["file:steps.py"])
 
-    assert package_name(content) == package_name(code_package("file:steps.py"))
-    assert package_name(content) != package_name(code_package("plugins.gguf_quantize"))
+    assert package_name(content) == package_name(code_package(["file:steps.py"]))
+    assert package_name(content) != package_name(code_package(["plugins.gguf_quantize"]))
     assert b"workbench/cluster/agent.py" in content
     assert b"__pycache__" not in content

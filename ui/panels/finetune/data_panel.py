@@ -76,6 +76,7 @@ class DataPanel(QWidget):
         self.lengths.set_specs(specs.get("max_tokens"), specs.get("long_rows"), context_length)
         self.preview.set_spec(specs.get("trained"))
         self.lists.set_spec(specs.get("bad_rows"))
+        self.examples.set_suffixes(specs["data"].suffixes if "data" in specs else ())
 
     def show_choice(self, choice: DataChoice) -> None:
         """Show a choice. Without files nothing else is shown than where to put some."""

@@ -15,7 +15,6 @@ from ui.panels.finetune.mapping import MappingForm
 from ui.widgets.card import Card, label
 from ui.widgets.form_inputs import CalmDoubleSpinBox
 
-FILE_FILTER = "Examples (*.jsonl *.ndjson *.json *.csv *.tsv *.parquet *.txt *.md);;All files (*)"
 _MOST_HELD_OUT = 50.0
 
 
@@ -33,6 +32,7 @@ class ExamplesCard(Card):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent=parent)
         self._choice = DataChoice()
+        self._suffixes: tuple[str, ...] = ()
         self.column.setSpacing(10)
         self.column.addLayout(self._build_head())
         self.files = FileRows(weighted=True)
@@ -49,6 +49,16 @@ class ExamplesCard(Card):
         self.figures = DataFigures()
         self.column.addSpacing(6)
         self.column.addWidget(self.figures)
+
+    @property
+    def file_filter(self) -> str:
+        """What a file dialog offers."""
+        endings = " ".join(f"*{each}" for each in self._suffixes)
+        return f"Examples ({endings});;All files (*)" if endings else "All files (*)"
+
+    def set_suffixes(self, suffixes: tuple[str, ...]) -> None:
+        """The endings of the files that hold examples: what Tenfold reads, and what plugins do."""
+        self._suffixes = suffixes
 
     def show_choice(self, choice: DataChoice, found_kind: str = "") -> None:
         """Show a choice, and what the rows were found to be."""
@@ -70,13 +80,13 @@ class ExamplesCard(Card):
     def add_files(self) -> None:
         """Have the person choose files."""
         start = str(self._choice.files[-1].path.parent) if self._choice.files else ""
-        chosen, _ = QFileDialog.getOpenFileNames(self, "Add examples", start, FILE_FILTER)
+        chosen, _ = QFileDialog.getOpenFileNames(self, "Add examples", start, self.file_filter)
         if chosen:
             self._edit(self._choice.with_files([Path(each) for each in chosen]))
 
     def _add_held_file(self) -> None:
         start = str(self._choice.files[-1].path.parent) if self._choice.files else ""
-        chosen, _ = QFileDialog.getOpenFileNames(self, "Examples for evaluation", start, FILE_FILTER)
+        chosen, _ = QFileDialog.getOpenFileNames(self, "Examples for evaluation", start, self.file_filter)
         if chosen:
             paths = dict.fromkeys([*self._choice.held_out_files, *(Path(each) for each in chosen)])
             self._edit(replace(self._choice, held_out_files=tuple(paths)))

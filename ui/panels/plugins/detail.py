@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVB
 
 from ui import format as show
 from ui.models.plugin_list import KIND_WORDS
-from ui.panels.plugins.drafter_card import DrafterCard
 from ui.panels.plugins.environment_rows import EnvironmentRows, Wanted
+from ui.panels.plugins.offered_card import OfferedCard, drafter_card, metric_card, reader_card
 from ui.panels.plugins.operation_card import OperationCard
 from ui.theme import Theme
 from ui.widgets.badge import Badge
@@ -46,7 +46,7 @@ class PluginDetail(QWidget):
         self._theme = theme
         self._shown: tuple[PluginRecord, InstalledPackage | None] | None = None
         self.cards: list[OperationCard] = []
-        self.drafters: list[DrafterCard] = []
+        self.offered: list[OfferedCard] = []
         self._build()
 
     @property
@@ -96,22 +96,24 @@ class PluginDetail(QWidget):
         self._off.setVisible(not plugin.enabled)
 
     def _show_operations(self, plugin: PluginRecord) -> None:
-        for card in (*self.cards, *self.drafters):
+        for card in (*self.cards, *self.offered):
             card.hide()
             card.setParent(None)
             card.deleteLater()
-        self.cards, self.drafters = [], []
+        self.cards = []
         for entry in plugin.operations:
             card = OperationCard(self._theme, entry, usable=plugin.enabled, parent=self._inner)
             card.open_wanted.connect(self.open_wanted)
             self._operations.addWidget(card)
             card.show()
             self.cards.append(card)
-        for offered in plugin.drafters:
-            drafter = DrafterCard(self._theme, offered, self._inner)
-            self._operations.addWidget(drafter)
-            drafter.show()
-            self.drafters.append(drafter)
+        drafters = [drafter_card(self._theme, each, self._inner) for each in plugin.drafters]
+        readers = [reader_card(self._theme, each, self._inner) for each in plugin.readers]
+        metrics = [metric_card(self._theme, each, self._inner) for each in plugin.metrics]
+        self.offered = [*drafters, *readers, *metrics]
+        for offered in self.offered:
+            self._operations.addWidget(offered)
+            offered.show()
 
     def _open_folder(self) -> None:
         plugin = self.plugin
