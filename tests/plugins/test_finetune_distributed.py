@@ -16,6 +16,8 @@ import pytest
 
 from plugins._distributed_ray import learn_together
 from plugins._tuning_params import FinetuneParams
+from plugins.finetune_torch import FinetuneTorchParams, finetune_torch
+from tests.plugins.here import job_in, model_at
 from tests.plugins.tuning_parts import Job
 from workbench.errors import MissingExtraError, ParameterError
 from workbench.jobs.events import EventTail, Metric
@@ -24,8 +26,17 @@ from workbench.jobs.spec import JobSpec, ModelInput
 from workbench.model import Model
 
 pytestmark = pytest.mark.timeout(300)
-STEPS = 30
-Start = Callable[..., "subprocess.Popen[bytes]"]
+STEPS = 16
+SEED = 3
+SETTINGS = {
+    "steps": STEPS,
+    "learning_rate": 0.01,
+    "batch_tokens": 512,
+    "evaluate_every": 8,
+    "checkpoint_every": 4,
+    "proof": False,
+}
+Start = Callable[..., tuple["subprocess.Popen[bytes]", Path]]
 
 
 @pytest.fixture(scope="module")
@@ -40,52 +51,51 @@ def cluster() -> Iterator[str]:
 
 
 @pytest.fixture
-def start(tmp_path: Path, small_hf: Path) -> Start:
-    """Starts a fine-tuning as the script of a job, in a folder of its own."""
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "examples.jsonl"
     rows = [
         {"prompt": f"What comes after {at}?", "completion": f"After {at} comes {at + 1}." + " yes" * (at % 5)}
         for at in range(60)
     ]
-    data = tmp_path / "examples.jsonl"
-    data.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return path
 
-    def started(name: str, **params: Any) -> subprocess.Popen[bytes]:
-        folder = tmp_path / name
+
+@pytest.fixture
+def alone(tmp_path: Path, data: Path, small_hf: Path) -> Callable[..., Path]:
+    """Trains on one worker, in this process; the folder of its job."""
+
+    def train(**params: Any) -> Path:
+        folder = tmp_path / "alone"
+        chosen = FinetuneTorchParams.model_validate({**SETTINGS, "data": [data], **params})
+        finetune_torch(job_in(folder, seed=SEED), model_at(small_hf), chosen)
+        return folder
+
+    return train
+
+
+@pytest.fixture
+def start(tmp_path: Path, data: Path, small_hf: Path) -> Start:
+    """Starts a training on two workers as the script of a job; its process, and its folder."""
+
+    def started(**params: Any) -> tuple[subprocess.Popen[bytes], Path]:
+        folder = tmp_path / "together"
         folder.mkdir()
-        chosen = {
-            "data": [data.name],
-            "steps": STEPS,
-            "learning_rate": 0.01,
-            "batch_tokens": 512,
-            "evaluate_every": 10,
-            "checkpoint_every": 4,
-            "proof": False,
-            **params,
-        }
         spec = JobSpec(
             operation="finetune-torch",
             plugin="plugins.finetune_torch",
             title="Fine-tune",
             model=ModelInput(name="small"),
-            params=chosen,
-            seed=3,
+            params={**SETTINGS, "data": [data.name], "workers": 2, **params},
+            seed=SEED,
             output_name="made",
         )
-        (folder / "job.py").write_text(render(spec), encoding="utf-8")
-        words = [
-            "--job-dir",
-            str(folder),
-            "--model",
-            str(small_hf),
-            "--set",
-            f"data={data}",
-            "--threads",
-            "1",
-        ]
+        script = folder / "job.py"
+        script.write_text(render(spec), encoding="utf-8")
+        words = ["--job-dir", folder, "--model", small_hf, "--set", f"data={data}", "--threads", "1"]
         with (folder / "log.txt").open("wb") as log:
-            return subprocess.Popen(
-                [sys.executable, folder / "job.py", *words], stdout=log, stderr=subprocess.STDOUT
-            )
+            process = subprocess.Popen([sys.executable, script, *words], stdout=log, stderr=subprocess.STDOUT)
+        return process, folder
 
     return started
 
@@ -96,54 +106,51 @@ def losses(folder: Path, name: str = "loss/train") -> dict[int, float]:
     return {each.step or 0: each.value for each in events if isinstance(each, Metric) and each.name == name}
 
 
-def tensors(file: Path) -> dict[str, Any]:
+def said(folder: Path) -> str:
+    return (folder / "log.txt").read_text(encoding="utf-8")
+
+
+def agree(one: Path, other: Path, file: str, *, atol: float) -> None:
+    """The weights that two jobs made are the same, but for how far apart sums may be."""
     from safetensors.numpy import load_file
 
-    return load_file(file)
+    first, second = (load_file(each / "out" / "made" / file) for each in (one, other))
+    assert first.keys() == second.keys()
+    for name, weight in first.items():
+        np.testing.assert_allclose(weight, second[name], atol=atol, err_msg=name)
 
 
 def test_two_workers_have_the_losses_of_one_though_one_dies(
-    cluster: str, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: str, start: Start, alone: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone = start("one")
     monkeypatch.setenv("RAY_ADDRESS", cluster)
-    together = start("two", workers=2)
-    while len(losses(tmp_path / "two")) < 6:
-        assert together.poll() is None, (tmp_path / "two" / "log.txt").read_text(encoding="utf-8")
+    process, together = start()
+    while len(losses(together)) < 6:
+        assert process.poll() is None, said(together)
         time.sleep(0.01)
     workers = [each for each in psutil.Process().children(recursive=True) if "TrainWorker" in _title(each)]
     workers[-1].kill()
+    single = alone()
 
-    assert alone.wait() == 0 and together.wait() == 0
-    log = (tmp_path / "two" / "log.txt").read_text(encoding="utf-8")
-    assert len(workers) == 2 and log.count("Going on from step") == 1, log
+    assert process.wait() == 0, said(together)
+    assert len(workers) == 2 and said(together).count("Going on from step") == 1, said(together)
     for name in ("loss/train", "loss/held-out", "gradient norm", "learning rate"):
-        one, two = losses(tmp_path / "one", name), losses(tmp_path / "two", name)
-        assert one == pytest.approx(two, rel=1e-4), name
-    assert len(losses(tmp_path / "two")) == STEPS
-    one, two = (
-        tensors(tmp_path / each / "out" / "made" / "adapter_model.safetensors") for each in ("one", "two")
-    )
-    assert one.keys() == two.keys()
-    for name, weight in one.items():
-        np.testing.assert_allclose(weight, two[name], atol=2e-3, err_msg=name)
+        assert losses(single, name) == pytest.approx(losses(together, name), rel=1e-4), name
+    assert len(losses(together)) == STEPS
+    agree(single, together, "adapter_model.safetensors", atol=2e-3)
 
 
 def test_split_blocks_learn_what_whole_ones_do(
-    cluster: str, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: str, start: Start, alone: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {"method": "full", "steps": 6, "optimizer": "sgd", "learning_rate": 0.05}
-    alone = start("one", **settings)
     monkeypatch.setenv("RAY_ADDRESS", cluster)
-    split = start("split", workers=2, sharding="fsdp", **settings)
+    process, split = start(sharding="fsdp", **settings)
+    single = alone(**settings)
 
-    assert alone.wait() == 0
-    assert split.wait() == 0, (tmp_path / "split" / "log.txt").read_text(encoding="utf-8")
-    assert losses(tmp_path / "one") == pytest.approx(losses(tmp_path / "split"), rel=1e-5)
-    one, two = (tensors(tmp_path / each / "out" / "made" / "model.safetensors") for each in ("one", "split"))
-    assert one.keys() == two.keys()
-    for name, weight in one.items():
-        np.testing.assert_allclose(weight, two[name], atol=1e-5, err_msg=name)
+    assert process.wait() == 0, said(split)
+    assert losses(single) == pytest.approx(losses(split), rel=1e-5)
+    agree(single, split, "model.safetensors", atol=1e-5)
 
 
 def test_a_base_in_four_bits_is_not_split(tmp_path: Path) -> None:
