@@ -1,4 +1,7 @@
-"""The package that `tenfold plugin new` writes: it works at once, by its own test, installed, and by name."""
+"""The package that `tenfold plugin new` writes: clean, installed at once, and known by its name.
+
+That its own test passes is seen where the tutorial is run, in `tests/docs`.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +36,6 @@ def _run(*words: str | Path, folder: Path, path: Path | None = None) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-@pytest.mark.real_model
-def test_its_own_test_passes(package: Path) -> None:
-    said = _run("pytest", "-q", "-p", "no:cacheprovider", folder=package)
-
-    assert "3 passed" in said
 
 
 def test_a_linter_and_its_formatter_have_nothing_to_say(package: Path) -> None:
