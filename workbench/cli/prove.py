@@ -19,7 +19,7 @@ from workbench.jobs.proof_jobs import on_the_way, purpose_of_model
 from workbench.jobs.spec import JobSpec, ModelInput
 from workbench.library.inspect import inspect
 from workbench.measure.card import ENDING, Card, Subject, encode, read_card
-from workbench.measure.card_lines import main_lines, speed_lines
+from workbench.measure.card_lines import main_lines, speed_lines, unmeasured_lines
 from workbench.measure.checking import Finding, check_claims
 from workbench.offered import Offered
 from workbench.session import Session
@@ -104,8 +104,8 @@ def _prove(home: Home, arguments: argparse.Namespace) -> Answer:
         arguments.out.write_bytes(encode(card))
     lines = [*main_lines(card), *(speed_lines(card) if card.speed is not None else ())]
     rows = [(each.label, each.value, each.reference) for each in lines]
-    text = f"{card.headline}\n\n{table(['FIGURE', 'MODEL', 'REFERENCE'], rows)}"
-    return Answer(text, {**_data(card), **answer.data})
+    parts = [card.headline, "", table(["FIGURE", "MODEL", "REFERENCE"], rows), *unmeasured_lines(card)]
+    return Answer("\n".join(parts), {**_data(card), **answer.data})
 
 
 def _check(home: Home, arguments: argparse.Namespace) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import sys
 import traceback
@@ -17,6 +18,7 @@ from workbench.plugin.version import check_version, stated_version
 
 #: How a spec names a plugin that is a single file.
 FILE_PREFIX = "file:"
+_FOLDERS_VARIABLE = "TENFOLD_PLUGIN_FOLDERS"
 
 
 def load_operation(plugin: str, name: str, folders: Sequence[Path] = ()) -> Operation:
@@ -62,6 +64,18 @@ def plugin_folders(explicit: Path | None, script: Path) -> tuple[Path, ...]:
     home = os.environ.get("TENFOLD_HOME")
     places = [explicit, script.parent, Path(home) / "plugins" if home else None]
     return tuple(place for place in places if place is not None)
+
+
+def offer_folders(folders: Sequence[Path]) -> None:
+    """Tell this process, and those that it starts, where plugins lie that a job's parameters name."""
+    os.environ[_FOLDERS_VARIABLE] = json.dumps([str(each) for each in folders])
+
+
+def offered_folders() -> tuple[Path, ...]:
+    """Where plugins lie that a job's parameters name: what its worker told, and the home's folder."""
+    told = [Path(each) for each in json.loads(os.environ.get(_FOLDERS_VARIABLE, "[]"))]
+    home = os.environ.get("TENFOLD_HOME")
+    return tuple(dict.fromkeys([*told, *([Path(home) / "plugins"] if home else [])]))
 
 
 def _find(file_name: str, folders: Sequence[Path]) -> Path:

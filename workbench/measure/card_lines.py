@@ -104,6 +104,11 @@ def metric_sentence(metric: Metric) -> str:
     return f"{metric.title}: {own}"
 
 
+def unmeasured_lines(card: Card) -> tuple[str, ...]:
+    """Why figures of plugins are missing, a sentence each, where a table has no room for it."""
+    return tuple(metric_sentence(each) for each in card.metrics if each.problem)
+
+
 def quality_lines(quality: Quality) -> tuple[Line, ...]:
     """Everything that was measured of the distance, with each figure's standard error."""
     found = quality

@@ -10,9 +10,11 @@ from workbench.measure.card_lines import (
     Line,
     condition_lines,
     main_lines,
+    metric_line,
     quality_lines,
     speed_lines,
     task_line,
+    unmeasured_lines,
 )
 from workbench.measure.grade import headline
 
@@ -30,6 +32,8 @@ def markdown(card: Card) -> str:
     lines = [*_of_quality(card), *speed_lines(card), *(task_line(each) for each in card.tasks)]
     if lines:
         parts.append(_table(("", "this model", "reference"), lines))
+    if missing := unmeasured_lines(card):
+        parts.append("\n".join(f"- {plain(each)}" for each in missing))
     if card.parity:
         found = [
             f"{each.name}: {each.result}" + (f" ({each.finding})" if each.finding else "")
@@ -56,7 +60,7 @@ def _of_quality(card: Card) -> Sequence[Line]:
     if card.quality is None:
         return main_lines(card)
     beyond = [line for line in main_lines(card) if line.label in ("identical answers", "memory at its peak")]
-    return [*quality_lines(card.quality), *beyond]
+    return [*quality_lines(card.quality), *beyond, *map(metric_line, card.metrics)]
 
 
 def _table(head: Sequence[str], lines: Sequence[Line]) -> str:

@@ -114,7 +114,7 @@ class _Measuring:
                 line = self._lines.get(timeout=_TICK_S)
             except queue.Empty:
                 if time.monotonic() > until:
-                    raise self._failed(f"it told nothing for {self._patience_s:.0f} seconds") from None
+                    raise self._failed(f"it told nothing for {self._patience_s:g} seconds") from None
                 continue
             match self._message(line):
                 case Declared() as own:

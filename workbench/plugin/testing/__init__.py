@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from workbench.jobs.events import Log, Metric, Progress, Sample
 from workbench.plugin.testing.conformance import check_operation
+from workbench.plugin.testing.measuring import check_metric
 from workbench.plugin.testing.recording import FakeClock, RecordingJob, run_here
 from workbench.plugin.testing.results import Check, Conformance
 from workbench.plugin.testing.tiny_models import tiny_model
@@ -25,6 +26,7 @@ __all__ = [
     "Progress",
     "RecordingJob",
     "Sample",
+    "check_metric",
     "check_operation",
     "run_here",
     "tiny_model",
