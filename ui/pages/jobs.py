@@ -7,11 +7,19 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QKeySequence
+from PySide6.QtGui import (
+    QAction,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeySequence,
+)
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QMessageBox,
     QPushButton,
     QSplitter,
@@ -26,6 +34,7 @@ from ui.panels.sweeps.dialog import SweepsDialog
 from ui.panels.sweeps.starting import SWEEP
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.job_detail import JobDetail
+from ui.widgets.job_import import JobImport, dropped_result
 from ui.widgets.job_listing import JobListing
 from workbench.errors import WorkbenchError
 from workbench.export.forms import ENDINGS, Form, export_job
@@ -57,6 +66,8 @@ class JobsPage(QWidget):
         self.model = JobListModel(self)
         self.listing = JobListing(context.theme, self.model)
         self.detail = JobDetail(context)
+        self.importing = JobImport(context.session.home)
+        self.setAcceptDrops(True)
         self._build()
         self._make_actions()
         self._connect()
@@ -104,6 +115,16 @@ class JobsPage(QWidget):
         if self._stale:
             self.refresh()
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if dropped_result(event.mimeData()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        source = dropped_result(event.mimeData())
+        if source is not None:
+            event.acceptProposedAction()
+            self.importing.begin(source)
+
     def _take_updates(self, updates: list[JobUpdate]) -> None:
         if self._stale:
             return
@@ -125,6 +146,16 @@ class JobsPage(QWidget):
         shown = self.detail.job
         if shown is not None and shown.id == job.id:
             self.detail.show_job(job)
+
+    def _take_import(self, job_id: str, known: bool) -> None:
+        """Show the job that an import became."""
+        self._take_record(job_id)
+        self.listing.choose(job_id)
+        self._context.models_changed.emit()
+        if known:
+            self._context.message.emit("info", "It was imported before: this is the job.")
+        else:
+            self._context.message.emit("good", "It is here. Its result is what it made there.")
 
     def _show_chosen(self, job_id: object) -> None:
         job = self.model.find(job_id) if isinstance(job_id, str) else None
@@ -154,6 +185,7 @@ class JobsPage(QWidget):
             "retry": self._board.retry,
             "export": self._export_script,
             **{f"export-{form}": partial(self._export_as, form) for form in EXPORT_FORMS},
+            "import": self.importing.ask_for_folder,
             "folder": self._show_folder,
             "open-model": self._open_model,
             "copy-id": QGuiApplication.clipboard().setText,
@@ -267,6 +299,7 @@ class JobsPage(QWidget):
         self._show_sweeps = QPushButton("Sweeps")
         self._show_sweeps.setToolTip("Compare the trials of a sweep: what was tried, and what came of it")
         head.addWidget(self._show_sweeps)
+        head.addWidget(self._build_import())
         head.addWidget(self._export)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setHandleWidth(12)
@@ -294,7 +327,24 @@ class JobsPage(QWidget):
         layout.setContentsMargins(24, 20, 24, 20)
         layout.setSpacing(16)
         layout.addLayout(head)
+        layout.addWidget(self.importing)
         layout.addWidget(self._stack, 1)
+
+    def _build_import(self) -> QPushButton:
+        button = QPushButton("Import")
+        button.setAccessibleName("Import a result that a script made elsewhere")
+        button.setToolTip(
+            "Take in what an exported script made on another computer: its folder, or a zip of it"
+        )
+        self.import_menu = QMenu(self)
+        self.import_menu.addAction("From a folder…").triggered.connect(
+            lambda _on=False: self.importing.ask_for_folder()
+        )
+        self.import_menu.addAction("From a zip…").triggered.connect(
+            lambda _on=False: self.importing.ask_for_zip()
+        )
+        button.setMenu(self.import_menu)
+        return button
 
     def _make_actions(self) -> None:
         self._actions: list[QAction] = []
@@ -312,6 +362,8 @@ class JobsPage(QWidget):
                 )
                 for form, title in EXPORT_FORMS.items()
             ),
+            ("Import the folder of a job that ran elsewhere", "", lambda: self.importing.ask_for_folder()),
+            ("Import a zip of a job that ran elsewhere", "", self.importing.ask_for_zip),
             ("Move the chosen job up", "", lambda: self._move_by(-1)),
             ("Move the chosen job down", "", lambda: self._move_by(1)),
             ("Search jobs", "Ctrl+F", self.listing.search.setFocus),
@@ -336,6 +388,8 @@ class JobsPage(QWidget):
         self.detail.wanted.connect(self._do)
         self._export.clicked.connect(lambda: self._do_chosen("export"))
         self._show_sweeps.clicked.connect(lambda _on=False: self.open_sweeps())
+        self.importing.imported.connect(self._take_import)
+        self._context.closing.connect(self.importing.stop)
         self._context.jobs_changed.connect(self._take_updates)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +42,7 @@ from ui.widgets.job_words import (
 )
 from ui.widgets.message import MessageBar
 from workbench.errors import WorkbenchError
+from workbench.export.imported import of as imported_by
 from workbench.jobs.events import Event, Progress
 from workbench.jobs.proof_jobs import OPERATION as PROVES
 from workbench.jobs.records import JobRecord
@@ -73,6 +75,7 @@ _TITLES = {
     "export-bundle": "Export as bundle…",
     "export-slurm": "Export for Slurm…",
     "export-notebook": "Export as notebook…",
+    "import": "Import what it made elsewhere…",
     "copy-id": "Copy job id",
     "remove": "Remove…",
 }
@@ -168,12 +171,17 @@ class JobDetail(QWidget):
             self._seed.setText(f"seed {spec.seed}")
             rows = [("Operation", spec.operation), *spec.params.items(), ("Seed", spec.seed)]
             if spec.model is not None:
-                rows.insert(1, ("Model", f"{spec.model.name} · {spec.model.path}"))
+                # One that was imported may have started from a model that is only there.
+                place = spec.model.path if spec.model.path != Path() else "not in this library"
+                rows.insert(1, ("Model", f"{spec.model.name} · {place}"))
             rows += [
                 ("Output", f"{spec.output_name} ({spec.output_format or 'no model'})"),
                 ("Goes on from a checkpoint", spec.resumable and not spec.restarts),
                 ("Written by Tenfold", spec.tenfold_version or "unknown"),
             ]
+            came = imported_by(job.folder)
+            if came is not None:
+                rows.append(("Came here", came.words))
         self._parameters.set_rows(rows)
 
     def _show_head(self, job: JobRecord) -> None:
@@ -213,6 +221,9 @@ class JobDetail(QWidget):
         if not published:
             return
         last = published[-1]
+        came = imported_by(job.folder)
+        self._came.setText(came.words[:1].upper() + came.words[1:] if came is not None else "")
+        self._came.setVisible(came is not None)
         self._result_name.setText(last.name or last.path)
         self._result_facts.setText(f"{format.bytes(last.size_bytes)} · sha256 {last.sha256[:12]}…")
         self._result_facts.setToolTip(f"sha256 {last.sha256}")
@@ -344,9 +355,9 @@ class JobDetail(QWidget):
             head.addWidget(button)
         menu = QMenu(self)
         self._actions: dict[str, QAction] = {}
-        names = ("export", "export-bundle", "export-slurm", "export-notebook", "folder", "open-model")
-        for name in (*names, "copy-id", "remove"):
-            if name == "folder":
+        exports = ("export", "export-bundle", "export-slurm", "export-notebook")
+        for name in (*exports, "import", "folder", "open-model", "copy-id", "remove"):
+            if name in ("import", "folder"):
                 menu.addSeparator()
             action = menu.addAction(_TITLES[name])
             action.triggered.connect(lambda _on=False, name=name: self._ask(name))
@@ -372,9 +383,17 @@ class JobDetail(QWidget):
     def _build_result(self) -> QWidget:
         self._result = QFrame()
         self._result.setProperty("card", "true")
-        row = QHBoxLayout(self._result)
-        row.setContentsMargins(16, 8, 8, 8)
+        column = QVBoxLayout(self._result)
+        column.setContentsMargins(16, 8, 8, 8)
+        column.setSpacing(0)
+        row = QHBoxLayout()
         row.setSpacing(12)
+        column.addLayout(row)
+        self._came = ElidedLabel("")
+        self._came.setProperty("role", "second")
+        self._came.setContentsMargins(0, 0, 8, 6)
+        self._came.hide()
+        column.addWidget(self._came)
         title = QLabel("Result")
         title.setProperty("role", "caption")
         self._result_name = ElidedLabel("")
