@@ -1,4 +1,4 @@
-"""Runs a shipped plugin as its users do: the script of a job, in a worker of its own."""
+"""Runs a shipped plugin: as its users do, by a script of a job in its own worker, or in this process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugins.here import job_in, model_at
 from workbench.jobs.events import Artifact, Error, EventTail, Progress
+from workbench.jobs.loading import load_operation
 from workbench.jobs.script import render
 from workbench.jobs.spec import JobSpec, ModelInput
 
@@ -17,13 +19,16 @@ from workbench.jobs.spec import JobSpec, ModelInput
 class Ran:
     """What came of one job."""
 
-    def __init__(self, folder: Path, code: int) -> None:
+    def __init__(self, folder: Path, code: int, made: Path | None = None) -> None:
         self.folder = folder
         self.code = code
+        self._made = made
         self.events = EventTail(folder / "events.jsonl").read(1 << 26)
 
     @property
     def result(self) -> Path:
+        if self._made is not None:
+            return self._made
         artifact = next(event for event in self.events if isinstance(event, Artifact))
         return self.folder / artifact.path
 
@@ -62,5 +67,18 @@ def run_plugin(tmp_path: Path) -> Callable[..., Ran]:
                 [sys.executable, folder / "job.py", *words], cwd=folder, stdout=log, stderr=subprocess.STDOUT
             )
         return Ran(folder, code)
+
+    return run
+
+
+@pytest.fixture
+def run_here(tmp_path: Path) -> Callable[..., Ran]:
+    """Run an operation in this process, which saves the imports of a worker; its errors come through."""
+
+    def run(operation: str, model: Path, **params: object) -> Ran:
+        folder = tmp_path / f"here-{len(list(tmp_path.iterdir()))}"
+        offered = load_operation("plugins." + operation.replace("-", "_"), operation)
+        made = offered.run(job_in(folder), model_at(model), offered.params.model_validate(params))
+        return Ran(folder, 0, made)
 
     return run

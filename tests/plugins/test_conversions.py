@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from workbench.errors import ModelFileError
 from workbench.library.inspect import inspect
 
 
 @pytest.mark.parametrize(("type", "bits"), [("F16", 16), ("BF16", 16), ("F32", 32)])
 def test_safetensors_become_gguf_in_the_type_asked_for(
-    type: str, bits: int, tiny_hf: Path, run_plugin: Callable[..., object]
+    type: str, bits: int, tiny_hf: Path, run_here: Callable[..., object]
 ) -> None:
-    ran = run_plugin("gguf-convert", tiny_hf, type=type)
+    ran = run_here("gguf-convert", tiny_hf, type=type)
 
-    assert ran.code == 0
     facts = inspect(ran.result)
     assert (facts.architecture, facts.quantization, facts.layers) == ("llama", type, 2)
     assert facts.bits_per_weight == pytest.approx(bits, rel=0.01)
@@ -26,13 +26,10 @@ def test_safetensors_become_gguf_in_the_type_asked_for(
 
 
 def test_tokenizer_that_the_converter_does_not_know_is_said_to_be_the_reason(
-    small_hf: Path, run_plugin: Callable[..., object]
+    small_hf: Path, run_here: Callable[..., object]
 ) -> None:
-    ran = run_plugin("gguf-convert", small_hf)
-
-    assert ran.code == 1
-    assert ran.error.error == "model-file"
-    assert "how its tokenizer cuts a text" in ran.error.message
+    with pytest.raises(ModelFileError, match="how its tokenizer cuts a text"):
+        run_here("gguf-convert", small_hf)
 
 
 def test_model_that_brings_code_is_not_run(
@@ -57,19 +54,17 @@ def test_model_that_brings_code_is_not_run(
 
 @pytest.mark.real_model
 def test_sample_becomes_safetensors_that_convert_back(
-    sample_gguf: Path, run_plugin: Callable[..., object]
+    sample_gguf: Path, run_here: Callable[..., object]
 ) -> None:
-    unpacked = run_plugin("gguf-dequantize", sample_gguf, type="BF16")
+    unpacked = run_here("gguf-dequantize", sample_gguf, type="BF16")
 
-    assert unpacked.code == 0
     facts = inspect(unpacked.result)
     assert (facts.format, facts.architecture, facts.quantization) == ("hf", "llama", "BF16")
     assert facts.chat_template
     assert unpacked.progress[-1].total == 272
 
-    back = run_plugin("gguf-convert", unpacked.result, type="F16")
+    back = run_here("gguf-convert", unpacked.result, type="F16")
 
-    assert back.code == 0
     assert inspect(back.result).parameters == inspect(sample_gguf).parameters
 
 
@@ -82,11 +77,10 @@ def test_sample_becomes_safetensors_that_convert_back(
     ],
 )
 def test_mlx_model_loads_and_generates(
-    params: dict[str, str], quantization: str, tiny_hf: Path, run_plugin: Callable[..., object]
+    params: dict[str, str], quantization: str, tiny_hf: Path, run_here: Callable[..., object]
 ) -> None:
-    ran = run_plugin("mlx-quantize", tiny_hf, **params)
+    ran = run_here("mlx-quantize", tiny_hf, **params)
 
-    assert ran.code == 0, (ran.folder / "log.txt").read_text()
     facts = inspect(ran.result)
     assert facts.format == "mlx"
     assert quantization.lower() in facts.quantization.lower()
@@ -97,10 +91,9 @@ def test_mlx_model_loads_and_generates(
 
 
 def test_layers_that_a_group_does_not_divide_stay_as_they_are(
-    tiny_hf: Path, run_plugin: Callable[..., object]
+    tiny_hf: Path, run_here: Callable[..., object]
 ) -> None:
-    ran = run_plugin("mlx-quantize", tiny_hf, group_size="128")
+    ran = run_here("mlx-quantize", tiny_hf, group_size="128")
 
     # Hidden size 64 leaves only the feed-forward's output (256 wide) for groups of 128.
-    assert ran.code == 0
     assert inspect(ran.result).bits_per_weight > 8
