@@ -181,7 +181,7 @@ class JobDetail(QWidget):
             ]
             came = imported_by(job.folder)
             if came is not None:
-                rows.append(("Came here", came.words))
+                rows.append(("Imported", came.words))
         self._parameters.set_rows(rows)
 
     def _show_head(self, job: JobRecord) -> None:

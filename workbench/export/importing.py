@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -33,6 +34,8 @@ _TOLD = "told.jsonl"
 _MARK = "made elsewhere"
 #: Left free on the disk for everything else that goes on meanwhile.
 _KEPT_FREE_BYTES = 256 << 20
+#: What the system says where a disk, or a person's share of it, is full; Windows knows no shares.
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _LONGEST_NAME = 60
 _MOST_GPUS = 64
 
@@ -87,7 +90,10 @@ def import_result(
         with opened(place) as found:
             return _import(session, found, spec, tell)
     except OSError as error:
-        raise DiskFullError(home.jobs) from error
+        if error.errno in _FULL:
+            raise DiskFullError(home.jobs) from error
+        reason = error.strerror or str(error)
+        raise UsageError(f"{place.name} can't be read, or not copied to {home.jobs}: {reason}.") from error
     finally:
         _clear(home)
         lock.release()
