@@ -12,6 +12,7 @@ from plugins._tuning_run import Tuned, read_sides
 from workbench.plugin import (
     JobContext,
     Model,
+    OwnLoss,
     ParameterError,
     PromptTexts,
     WorkbenchError,
@@ -52,7 +53,12 @@ class Relay:
 
 
 def learn_together(
-    job: JobContext, model: Model, params: FinetuneParams, workers: int, sharding: Any
+    job: JobContext,
+    model: Model,
+    params: FinetuneParams,
+    workers: int,
+    sharding: Any,
+    own_loss: OwnLoss | None = None,
 ) -> Tuned:
     """Fine-tune with Ray Train, and publish; see `_tuning_run.learn`.
 
@@ -78,6 +84,7 @@ def learn_together(
             params=params,
             readers=data_readers(),
             sharding=sharding,
+            loss=own_loss.again if own_loss is not None else None,
         )
         relay = ray.remote(num_cpus=0)(Relay).remote()
         run = _Run(job, relay)

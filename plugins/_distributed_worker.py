@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -13,7 +13,14 @@ from plugins._distributed_checkpoint import SharedCheckpoints
 from plugins._torch_sharding import TorchGroup, same_weights, shard
 from plugins._tuning_group import Group
 from plugins._tuning_params import FinetuneParams
-from workbench.plugin import JobPaused, Model, WorkbenchError, use_data_readers
+from workbench.plugin import (
+    JobPaused,
+    Model,
+    OwnLoss,
+    WorkbenchError,
+    open_training_method,
+    use_data_readers,
+)
 
 #: What a worker says of its job: the call, its positional and its named arguments.
 Word = tuple[str, tuple[Any, ...], dict[str, Any]]
@@ -28,6 +35,7 @@ class Task:
         readers: What reads data of kinds that Tenfold does not know.
         sharding: Whether each worker holds the whole model, or a part of its blocks.
         threads: Of one worker.
+        loss: How a plugin's loss is opened anew; None for the usual one.
     """
 
     folder: Path
@@ -41,6 +49,14 @@ class Task:
     params: FinetuneParams
     readers: tuple[Any, ...]
     sharding: Literal["ddp", "fsdp"]
+    loss: tuple[str, Mapping[str, Any], tuple[Path, ...]] | None = None
+
+    def own_loss(self) -> OwnLoss | None:
+        """The plugin's loss, imported on this worker: from the same folder, or from what was sent to it."""
+        if self.loss is None:
+            return None
+        named, options, folders = self.loss
+        return open_training_method(named, options, (*folders, Path.cwd()))
 
 
 def train(told: dict[str, Any]) -> None:
@@ -74,6 +90,7 @@ def _learn(task: Task, job: WorkerJob, group: Group) -> Any:
     from plugins._tuning_packing import check_packing
     from plugins._tuning_run import learn
 
+    own_loss = task.own_loss()
     params, sharded = task.params, task.sharding == "fsdp"
 
     def make(*, end_tokens: tuple[int, ...]) -> SharedBackend:
@@ -84,14 +101,28 @@ def _learn(task: Task, job: WorkerJob, group: Group) -> Any:
         if sharded:
             tuned = shard(tuned, device())
         own = TorchBackend(
-            tuned, params, task.model.path, end_tokens, task.checkpoints, writes=group.rank == 0
+            tuned,
+            params,
+            task.model.path,
+            end_tokens,
+            task.checkpoints,
+            writes=group.rank == 0,
+            own=own_loss,
         )
         return SharedBackend(own, group)
 
     kept = SharedCheckpoints(job, group)
     leads = group.rank == 0
     return learn(
-        job, task.model, params, make, name="torch", check=check_packing, kept=kept, leads=leads
+        job,
+        task.model,
+        params,
+        make,
+        name="torch",
+        check=check_packing,
+        kept=kept,
+        leads=leads,
+        own_loss=own_loss,
     ).progress
 
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from plugins._model_files import copy_texts
 from plugins._torch_loading import CHANGES_BASE, mixed_precision
+from plugins._torch_own_loss import CheckedLoss
 from plugins._torch_scoring import Scorer, arithmetic, evaluating, is_out_of_memory
 from plugins._torch_sharding import alike, clip_norm, is_sharded, placed_like, whole
 from plugins._tuning_backend import Measured, Piece, preference_loss
 from plugins._tuning_params import FinetuneParams
-from workbench.plugin import IGNORED, Arrays
+from workbench.plugin import IGNORED, Arrays, OwnLoss
 
 _WEIGHTS, _OPTIMIZER, _INITIAL = "weights.safetensors", "optimizer.safetensors", "initial"
 
@@ -31,6 +32,7 @@ class TorchBackend:
         kept: A folder for what an initialisation that changes the base has to remember.
         writes: Whether this worker writes what is kept and published; of several one does, and the others
             take part in gathering it.
+        own: The loss of a plugin in place of the usual one.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class TorchBackend:
         kept: Path,
         *,
         writes: bool = True,
+        own: OwnLoss | None = None,
     ) -> None:
         import torch
 
@@ -51,6 +54,7 @@ class TorchBackend:
         self._source = source
         self._ends = list(end_tokens)
         self._writes = writes
+        self._own = CheckedLoss(own) if own is not None else None
         self._device = next(model.parameters()).device
         self._lower = mixed_precision(params)
         self._weights = [each for each in model.parameters() if each.requires_grad]
@@ -200,6 +204,8 @@ class TorchBackend:
 
     def _loss(self, piece: Piece) -> tuple[Any, int]:
         """The summed loss, and how many pairs prefer the better answer."""
+        if piece.worse is None and self._own is not None:
+            return self._own.of_examples(self._scorer, piece.arrays), 0
         if piece.worse is None:
             return self._scorer.token_losses(piece.arrays)[0].sum(), 0
         objective, torch = self._params.objective, self._torch
@@ -218,6 +224,8 @@ class TorchBackend:
         elif piece.reference is not None:
             reference = torch.from_numpy(piece.reference).to(self._device, better.dtype)
             better, worse = better - reference[:, 0], worse - reference[:, 1]
+        if self._own is not None:
+            return self._own.of_pairs(better, worse).sum(), int((better > worse).sum())
         losses, margins = preference_loss(
             better,
             worse,

@@ -46,6 +46,7 @@ class Settings:
         evaluate_every, checkpoint_every: In steps.
         patience: Evaluations without a better held-out loss before the run ends early; 0 for never.
         beta: See `_tuning_backend.preference_loss`.
+        own_loss: What to call the loss, where that is a plugin's; empty for the usual one.
     """
 
     plan: BatchPlan
@@ -60,6 +61,7 @@ class Settings:
     patience: int
     seed: int
     objective: Objective = "supervised"
+    own_loss: str = ""
 
 
 @dataclass(slots=True)
@@ -227,8 +229,10 @@ class Tuning:
             share = min(1.0, 1 / _SMOOTHED_STEPS + 1 / (at.step + 1))
             at.smoothed += share * (loss - at.smoothed)
             at.lowest = min(at.lowest, at.smoothed)
-        # Preference losses begin at a constant and may end near 0, where a ratio says nothing.
-        rises = self._settings.objective == "supervised" and at.smoothed > _DIVERGED * at.lowest
+        # Preference losses begin at a constant and may end near 0, where a ratio says nothing; a plugin's
+        # may be anything.
+        usual = self._settings.objective == "supervised" and not self._settings.own_loss
+        rises = usual and at.smoothed > _DIVERGED * at.lowest
         if bad or (at.step > _SMOOTHED_STEPS and rises):
             what = (
                 "is no number any more"
@@ -236,7 +240,8 @@ class Tuning:
                 else f"has risen to {at.smoothed / at.lowest:.1f} times its lowest"
             )
             raise WorkbenchError(
-                f"The loss {what} at step {at.step + 1}; the checkpoint before it is kept.",
+                f"The loss {what} at step {at.step + 1}; the checkpoint before it is kept."
+                + (f" {self._settings.own_loss} gave it or its gradient." if self._settings.own_loss else ""),
                 remedy=f"Try a third of the learning rate ({self._settings.learning_rate / 3:.1e}), a longer"
                 " warm-up, or clip=1.",
             )

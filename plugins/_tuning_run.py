@@ -18,6 +18,7 @@ from workbench.plugin import (
     BatchPlan,
     JobContext,
     Model,
+    OwnLoss,
     ParameterError,
     PromptTexts,
     Recipe,
@@ -66,6 +67,7 @@ def learn(
     check: Callable[[Backend, Sides, Settings], None] = lambda _backend, _sides, _settings: None,
     kept: Checkpoints | None = None,
     leads: bool = True,
+    own_loss: OwnLoss | None = None,
 ) -> Tuned:
     """Fine-tune and publish.
 
@@ -75,10 +77,11 @@ def learn(
         check: Called before the first step; raises where the model can't be trained as it was asked for.
         kept: The checkpoints, where several workers share them.
         leads: Whether this worker writes what is published; of several one does.
+        own_loss: The loss of a plugin that the backend learns with.
     """
     sides = read_sides(job, model, params)
     texts = PromptTexts(model.path)
-    settings = _settings(job, params, sides)
+    settings = _settings(job, params, sides, own_loss.who if own_loss is not None else "")
     job.log(f"{settings.steps} updates.")
     backend = make(end_tokens=tuple(texts.end_tokens))
     job.log(f"{backend.trained} of {backend.parameters} weights are trained.")
@@ -169,7 +172,7 @@ def _weights(params: FinetuneParams) -> tuple[float, ...]:
         raise ParameterError("weights", "Weights are numbers, one for each file of data.") from None
 
 
-def _settings(job: JobContext, params: FinetuneParams, sides: Sides) -> Settings:
+def _settings(job: JobContext, params: FinetuneParams, sides: Sides, own_loss: str) -> Settings:
     side = sides.train
     pairs = side.tokens.meta.pairs
     if pairs and params.batching == "packed":
@@ -196,6 +199,7 @@ def _settings(job: JobContext, params: FinetuneParams, sides: Sides) -> Settings
         patience=params.patience,
         seed=job.seed,
         objective=params.objective,
+        own_loss=own_loss,
     )
 
 

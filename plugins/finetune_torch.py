@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from plugins._torch_present import import_torch
 from plugins._tuning_params import FinetuneParams
-from workbench.plugin import Choice, JobContext, Model, Param, operation, setting
+from workbench.plugin import Choice, JobContext, Model, Param, open_training_method, operation, setting
 
 
 class FinetuneTorchParams(FinetuneParams):
@@ -29,6 +29,20 @@ class FinetuneTorchParams(FinetuneParams):
         ),
         advanced=True,
         shown_when=(setting("workers").at_least(2),),
+    )
+    loss: str | None = Param(
+        None,
+        title="Loss of a plugin",
+        help="Learn with a loss that a plugin offers, in place of the usual one",
+        offered="training-method",
+        advanced=True,
+    )
+    loss_options: dict[str, str] = Param(
+        {},
+        title="Options of the loss",
+        help="What the plugin's loss can be set to, for example amount=0.2",
+        advanced=True,
+        shown_when=(setting("loss").differs_from(None),),
     )
 
 
@@ -57,6 +71,8 @@ def finetune_torch(job: JobContext, model: Model, params: FinetuneTorchParams) -
     those of one worker up to rounding (dropout apart, which each worker draws for itself). When a worker
     dies, all go on from the newest checkpoint. Folder, data and model must lie where every worker sees them.
 
+    A plugin may offer a loss of its own, which is then learned and measured in place of the usual one.
+
     The proof compares the result with its base: the loss and the answers on held-out examples with a paired
     test, and what was forgotten, on text that it was not trained on.
     """
@@ -66,16 +82,20 @@ def finetune_torch(job: JobContext, model: Model, params: FinetuneTorchParams) -
     import transformers
 
     from plugins._torch_loading import load_base, prepare
+    from plugins._torch_own_loss import check_objective
     from plugins._torch_tuning import TorchBackend
     from plugins._tuning_packing import check_packing
     from plugins._tuning_run import Tuned, conditions, keep_measured, learn, proven
 
+    own = open_training_method(params.loss, params.loss_options) if params.loss else None
+    if own is not None:
+        check_objective(own, params)
     torch.manual_seed(job.seed)
     versions = {each.__name__: each.__version__ for each in (torch, transformers, peft)}
 
     def make(*, end_tokens: tuple[int, ...]) -> TorchBackend:
         tuned = job.run_native(lambda: prepare(load_base(model.path, params), params, model.path.name))
-        return TorchBackend(tuned, params, model.path, end_tokens, job.checkpoints)
+        return TorchBackend(tuned, params, model.path, end_tokens, job.checkpoints, own=own)
 
     def proof(tuned: Tuned) -> dict[str, Any]:
         from plugins._torch_pair import TorchPair
@@ -86,8 +106,8 @@ def finetune_torch(job: JobContext, model: Model, params: FinetuneTorchParams) -
     if params.workers > 1:
         from plugins._distributed_ray import learn_together
 
-        tuned = learn_together(job, model, params, params.workers, params.sharding)
+        tuned = learn_together(job, model, params, params.workers, params.sharding, own)
     else:
-        tuned = learn(job, model, params, make, name="torch", check=check_packing)
+        tuned = learn(job, model, params, make, name="torch", check=check_packing, own_loss=own)
         keep_measured(job, tuned, "torch")
     return proven(tuned, params, proof)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,6 +18,7 @@ from workbench.catalogue_entry import (
     PluginFailure,
     PluginRecord,
     ReaderEntry,
+    TrainingEntry,
 )
 from workbench.catalogue_probe import LookedAt, Probe
 from workbench.errors import NotFoundError
@@ -30,6 +32,8 @@ from workbench.plugin_home.finding import FoundPlugin, find_plugins, watch_state
 _EXAMPLES = ".jsonl"
 #: How many are imported at the same time.
 _PARALLEL = 2
+
+_E = TypeVar("_E", ReaderEntry, MetricEntry, TrainingEntry)
 
 
 class _Cache(BaseModel):
@@ -177,7 +181,7 @@ class Catalogue:
                     failures.append(record.failure)
             plugins.append(record)
         operations = _with_readers(operations, _readers(plugins))
-        operations = _with_metrics(operations, plugins)
+        operations = _with_offered(operations, plugins)
         # What people come for stands first; conversions serve it.
         ordered = sorted(
             operations.values(), key=lambda each: (each.group != "Quantize", each.group, each.title)
@@ -201,8 +205,9 @@ class Catalogue:
             requires=plugin.requires,
             operations=() if plugin.problem else tuple(_with_requires(e, plugin) for e in known.operations),
             drafters=() if plugin.problem else known.drafters,
-            readers=() if plugin.problem else tuple(_reader_with_requires(e, plugin) for e in known.readers),
-            metrics=() if plugin.problem else tuple(_metric_with_requires(e, plugin) for e in known.metrics),
+            readers=_requiring(known.readers, plugin),
+            metrics=_requiring(known.metrics, plugin),
+            trainings=_requiring(known.trainings, plugin),
             failure=failure,
             pending=self._must_be_looked_at(plugin),
         )
@@ -237,12 +242,11 @@ def _with_requires(entry: OperationEntry, plugin: FoundPlugin) -> OperationEntry
     return entry.model_copy(update={"requires": tuple(dict.fromkeys((*entry.requires, *plugin.requires)))})
 
 
-def _reader_with_requires(entry: ReaderEntry, plugin: FoundPlugin) -> ReaderEntry:
-    return entry.model_copy(update={"requires": plugin.requires}) if plugin.requires else entry
-
-
-def _metric_with_requires(entry: MetricEntry, plugin: FoundPlugin) -> MetricEntry:
-    return entry.model_copy(update={"requires": plugin.requires}) if plugin.requires else entry
+def _requiring(entries: tuple[_E, ...], plugin: FoundPlugin) -> tuple[_E, ...]:
+    """The same for what it offers beside operations."""
+    if plugin.problem or not plugin.requires:
+        return () if plugin.problem else entries
+    return tuple(each.model_copy(update={"requires": plugin.requires}) for each in entries)
 
 
 def _readers(plugins: Iterable[PluginRecord]) -> tuple[ReaderEntry, ...]:
@@ -270,26 +274,41 @@ def _with_endings(field: FieldSpec, readers: tuple[ReaderEntry, ...]) -> FieldSp
     return field.model_copy(update={"suffixes": tuple(dict.fromkeys((*field.suffixes, *more)))})
 
 
-def _with_metrics(
+def _with_offered(
     operations: dict[str, OperationEntry], plugins: Iterable[PluginRecord]
 ) -> dict[str, OperationEntry]:
-    """Have parameters that name metrics offer those of all plugins."""
-    metrics = tuple(entry for plugin in plugins if plugin.enabled for entry in plugin.metrics)
-    choices = tuple(Choice(value=each.key, title=each.title, help=each.summary) for each in metrics)
-    return {
-        name: entry.model_copy(
-            update={
-                "metrics": metrics,
-                "fields": tuple(
-                    each.model_copy(update={"choices": choices}) if each.offered == "metric" else each
-                    for each in entry.fields
-                ),
-            }
-        )
-        if metrics and any(each.offered == "metric" for each in entry.fields)
-        else entry
-        for name, entry in operations.items()
-    }
+    """Have parameters that name metrics or training methods offer those of all plugins."""
+    enabled = [plugin for plugin in plugins if plugin.enabled]
+    metrics = tuple(entry for plugin in enabled for entry in plugin.metrics)
+    trainings = tuple(entry for plugin in enabled for entry in plugin.trainings)
+    choices = {"metric": _choices(metrics), "training-method": _choices(trainings)}
+    return {name: _offering(entry, choices, metrics, trainings) for name, entry in operations.items()}
+
+
+def _offering(
+    entry: OperationEntry,
+    choices: Mapping[str, tuple[Choice, ...]],
+    metrics: tuple[MetricEntry, ...],
+    trainings: tuple[TrainingEntry, ...],
+) -> OperationEntry:
+    kinds = {field.offered for field in entry.fields if choices.get(field.offered)}
+    if not kinds:
+        return entry
+    fields = tuple(
+        field.model_copy(update={"choices": choices[field.offered]}) if field.offered in kinds else field
+        for field in entry.fields
+    )
+    return entry.model_copy(
+        update={
+            "fields": fields,
+            "metrics": metrics if "metric" in kinds else (),
+            "trainings": trainings if "training-method" in kinds else (),
+        }
+    )
+
+
+def _choices(offered: Iterable[MetricEntry | TrainingEntry]) -> tuple[Choice, ...]:
+    return tuple(Choice(value=each.key, title=each.title, help=each.summary) for each in offered)
 
 
 def _without_clashes(record: PluginRecord, taken: Mapping[str, OperationEntry]) -> PluginRecord:

@@ -14,6 +14,7 @@ from workbench.params import FieldSpec
 from workbench.plugin.measuring import MetricDeclaration
 from workbench.plugin.operation import Declaration
 from workbench.plugin.reading import ReaderDeclaration
+from workbench.plugin.training import TrainingDeclaration
 
 
 class ReaderEntry(ReaderDeclaration):
@@ -53,6 +54,25 @@ class MetricEntry(MetricDeclaration):
         return str(Offered(self.plugin, self.name))
 
 
+class TrainingEntry(TrainingDeclaration):
+    """One training method as data.
+
+    Attributes:
+        plugin: Where it comes from: a module name, or `file:NAME.py`.
+        source: What a person is shown of that.
+        requires: What its package requires and Tenfold's environment lacks.
+    """
+
+    plugin: str
+    source: str
+    requires: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """How a parameter names it."""
+        return str(Offered(self.plugin, self.name))
+
+
 class OperationEntry(Declaration):
     """One operation as data: what it declares, its parameters, and where it comes from.
 
@@ -62,6 +82,7 @@ class OperationEntry(Declaration):
         digest: Hash of the plugin's file when the entry was written.
         readers: What reads further kinds of files for its parameters; none where no plugin offers one.
         metrics: What its parameters may name to be measured; none where it measures nothing of plugins.
+        trainings: What its parameters may name to be learned with; none where it learns no plugin's loss.
     """
 
     fields: tuple[FieldSpec, ...]
@@ -70,6 +91,12 @@ class OperationEntry(Declaration):
     digest: str
     readers: tuple[ReaderEntry, ...] = ()
     metrics: tuple[MetricEntry, ...] = ()
+    trainings: tuple[TrainingEntry, ...] = ()
+
+    def trainings_for(self, params: Mapping[str, Any]) -> tuple[TrainingEntry, ...]:
+        """The training methods that parameters name; `params` are checked values."""
+        named = named_values(self.fields, params)
+        return tuple(each for each in self.trainings if each.key in named)
 
     def metrics_for(self, params: Mapping[str, Any]) -> tuple[MetricEntry, ...]:
         """The metrics that parameters name; `params` are checked values."""
@@ -149,7 +176,7 @@ class DrafterEntry(BaseModel):
     source: str
 
 
-Entry = OperationEntry | DrafterEntry | ReaderEntry | MetricEntry
+Entry = OperationEntry | DrafterEntry | ReaderEntry | MetricEntry | TrainingEntry
 
 
 class PluginFailure(BaseModel):
@@ -177,6 +204,7 @@ class PluginRecord(BaseModel):
         drafters: The ways to guess ahead that it offers.
         readers: The kinds of files that it reads.
         metrics: The figures that it measures.
+        trainings: The losses that it offers to learn with.
         failure: Why it offers nothing.
         pending: Whether it is still to be looked at, so that what it offers is not known yet.
     """
@@ -196,10 +224,11 @@ class PluginRecord(BaseModel):
     drafters: tuple[DrafterEntry, ...] = ()
     readers: tuple[ReaderEntry, ...] = ()
     metrics: tuple[MetricEntry, ...] = ()
+    trainings: tuple[TrainingEntry, ...] = ()
     failure: PluginFailure | None = None
     pending: bool = False
 
     @property
     def offered(self) -> tuple[Entry, ...]:
         """All that it offers, operations first."""
-        return (*self.operations, *self.drafters, *self.readers, *self.metrics)
+        return (*self.operations, *self.drafters, *self.readers, *self.metrics, *self.trainings)

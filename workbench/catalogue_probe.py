@@ -12,7 +12,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from workbench.catalogue_entry import DrafterEntry, MetricEntry, OperationEntry, PluginFailure, ReaderEntry
+from workbench.catalogue_entry import (
+    DrafterEntry,
+    MetricEntry,
+    OperationEntry,
+    PluginFailure,
+    ReaderEntry,
+    TrainingEntry,
+)
 from workbench.environments.environment import find
 from workbench.home import Home
 from workbench.jobs.processes import no_console
@@ -33,6 +40,7 @@ class LookedAt(BaseModel):
     drafters: tuple[DrafterEntry, ...] = ()
     readers: tuple[ReaderEntry, ...] = ()
     metrics: tuple[MetricEntry, ...] = ()
+    trainings: tuple[TrainingEntry, ...] = ()
     failure: PluginFailure | None = None
 
 
@@ -86,6 +94,7 @@ class Probe:
             drafters = tuple(DrafterEntry.model_validate({**each, **where}) for each in answer["drafters"])
             readers = tuple(ReaderEntry.model_validate({**each, **where}) for each in answer["readers"])
             metrics = tuple(MetricEntry.model_validate({**each, **where}) for each in answer["metrics"])
+            trainings = tuple(TrainingEntry.model_validate({**each, **where}) for each in answer["trainings"])
         except ValidationError as error:
             return self._failed("What it declares can't be read.", str(error))
         self.stop()
@@ -95,6 +104,7 @@ class Probe:
             drafters=drafters,
             readers=readers,
             metrics=metrics,
+            trainings=trainings,
         )
 
     def wait(self, seconds: float) -> None:

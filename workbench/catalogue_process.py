@@ -17,6 +17,7 @@ from workbench.plugin.drafting import drafters_in
 from workbench.plugin.measuring import metrics_in
 from workbench.plugin.operation import Operation, operations_in
 from workbench.plugin.reading import readers_in
+from workbench.plugin.training import training_methods_in
 
 
 def main(argv: list[str]) -> int:
@@ -33,6 +34,10 @@ def main(argv: list[str]) -> int:
                 each.model_dump(mode="json", exclude={"measure"}) for each in metrics_in(vars(module))
             ],
             "readers": [each.model_dump(mode="json", exclude={"read"}) for each in readers_in(vars(module))],
+            "trainings": [
+                each.model_dump(mode="json", exclude={"params", "loss"})
+                for each in training_methods_in(vars(module))
+            ],
         }
         if not any(answer.values()):
             answer = {"error": "It offers no operation.", "traceback": ""}

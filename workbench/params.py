@@ -29,6 +29,10 @@ _MODELS_KEPT = 16
 FieldKind = Literal["int", "float", "bool", "text", "choice", "path", "paths", "mapping", "list"]
 
 
+#: What plugins offer that a parameter can name.
+Kind = Literal["", "metric", "training-method"]
+
+
 class Choice(BaseModel):
     """One value of a choice, with what a person should know of it.
 
@@ -86,7 +90,7 @@ class FieldSpec(BaseModel):
     choices: tuple[Choice, ...] = ()
     suffixes: tuple[str, ...] = ()
     made_by: str = ""
-    offered: Literal["", "metric"] = ""
+    offered: Kind = ""
     search: Search | None = None
     shown_when: tuple[Condition, ...] = ()
     advanced: bool = False
@@ -119,7 +123,7 @@ def Param(  # noqa: N802 - reads as a declaration beside pydantic's Field
     choices: tuple[Choice, ...] = (),
     suffixes: tuple[str, ...] = (),
     made_by: str = "",
-    offered: Literal["", "metric"] = "",
+    offered: Kind = "",
     search: Search | None = None,
     shown_when: tuple[Condition, ...] = (),
     advanced: bool = False,

@@ -101,8 +101,8 @@ def second_line(plugin: PluginRecord) -> str:
 
 
 def _text(plugin: PluginRecord) -> str:
-    offered = " ".join(f"{each.name} {each.title} {each.group}" for each in plugin.operations)
-    offered += " ".join(f" {each.name} {each.title}" for each in (*plugin.drafters, *plugin.metrics))
-    offered += " ".join(f" {each.name} {each.title} {' '.join(each.suffixes)}" for each in plugin.readers)
+    offered = " ".join(f"{each.name} {each.title}" for each in plugin.offered)
+    groups = " ".join(each.group for each in plugin.operations)
+    endings = " ".join(suffix for each in plugin.readers for suffix in each.suffixes)
     named = f"{plugin.title} {plugin.name} {plugin.package} {KIND_WORDS[plugin.kind]}"
-    return f"{named} {state_words(plugin)} {offered}".casefold()
+    return f"{named} {state_words(plugin)} {offered} {groups} {endings}".casefold()

@@ -259,7 +259,7 @@ def _input_for(spec: FieldSpec) -> QWidget:
         case "list":
             return RowsInput(spec.title, pair=False)
         case "text":
-            if spec.choices:
+            if spec.choices or spec.offered:
                 return _choice(spec)
             line = QLineEdit()
             line.setPlaceholderText("Not set" if spec.optional else "")

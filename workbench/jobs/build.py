@@ -50,7 +50,7 @@ def make_spec(
         input: The model as `Library.to_spec_input` gives it.
 
     Raises:
-        UsageError: The operation can't be used on this model, or needs one, or no plugin offers what is named.
+        UsageError: The operation can't be used on this model, or needs one, or names what no plugin offers.
         ParameterError: A value is wrong.
     """
     if entry.input is not None:
@@ -125,9 +125,10 @@ def _readers(entry: OperationEntry, params: Mapping[str, Any]) -> tuple[ReaderIn
 
 
 def _requires(entry: OperationEntry, params: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the operation requires, and what reads its files or measures for it."""
+    """What the operation requires, and what reads its files, measures for it, or is its loss."""
     more = [each.requires for each in entry.readers_for(params)]
     more += [each.requires for each in entry.metrics_for(params)]
+    more += [each.requires for each in entry.trainings_for(params)]
     return tuple(dict.fromkeys((*entry.requires, *chain.from_iterable(more))))
 
 

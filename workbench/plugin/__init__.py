@@ -69,6 +69,7 @@ from workbench.plugin.drafting import drafter
 from workbench.plugin.measuring import metric
 from workbench.plugin.operation import Backend, Needs, Operation, operation
 from workbench.plugin.reading import reader
+from workbench.plugin.training import OwnLoss, open_training_method, training_method
 from workbench.plugin.version import API_VERSION
 from workbench.tuning.selection import Selection, is_target, read_selection
 
@@ -111,6 +112,7 @@ __all__ = [
     "Needs",
     "Operation",
     "OutOfMemoryError",
+    "OwnLoss",
     "Paired",
     "Param",
     "ParameterError",
@@ -152,6 +154,7 @@ __all__ = [
     "metric",
     "open_engine",
     "open_sides",
+    "open_training_method",
     "operation",
     "paired",
     "peak_resident_bytes",
@@ -165,6 +168,7 @@ __all__ = [
     "spread",
     "threads_of_worker",
     "token_set",
+    "training_method",
     "use_data_readers",
     "verdict",
     "windows_of",

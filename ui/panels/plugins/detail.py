@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVB
 from ui import format as show
 from ui.models.plugin_list import KIND_WORDS
 from ui.panels.plugins.environment_rows import EnvironmentRows, Wanted
-from ui.panels.plugins.offered_card import OfferedCard, drafter_card, metric_card, reader_card
+from ui.panels.plugins.offered_card import OfferedCard, drafter_card, metric_card, reader_card, training_card
 from ui.panels.plugins.operation_card import OperationCard
 from ui.theme import Theme
 from ui.widgets.badge import Badge
@@ -110,7 +110,8 @@ class PluginDetail(QWidget):
         drafters = [drafter_card(self._theme, each, self._inner) for each in plugin.drafters]
         readers = [reader_card(self._theme, each, self._inner) for each in plugin.readers]
         metrics = [metric_card(self._theme, each, self._inner) for each in plugin.metrics]
-        self.offered = [*drafters, *readers, *metrics]
+        trainings = [training_card(self._theme, each, self._inner) for each in plugin.trainings]
+        self.offered = [*drafters, *readers, *metrics, *trainings]
         for offered in self.offered:
             self._operations.addWidget(offered)
             offered.show()

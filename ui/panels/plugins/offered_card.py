@@ -12,10 +12,10 @@ from ui.widgets.badge import Badge
 from ui.widgets.fact_grid import Fact, FactGrid
 from ui.widgets.flow_layout import FlowLayout
 from ui.widgets.model_title import WrappedTitle
-from workbench.catalogue_entry import DrafterEntry, MetricEntry, ReaderEntry
+from workbench.catalogue_entry import DrafterEntry, MetricEntry, ReaderEntry, TrainingEntry
 
 #: What can be shown; each has a name, a title and a documentation.
-Entry = DrafterEntry | MetricEntry | ReaderEntry
+Entry = DrafterEntry | MetricEntry | ReaderEntry | TrainingEntry
 
 
 class OfferedCard(QFrame):
@@ -67,3 +67,12 @@ def reader_card(theme: Theme, entry: ReaderEntry, parent: QWidget) -> OfferedCar
     reads = Fact("Reads", ", ".join(f"*{each}" for each in entry.suffixes))
     use = Fact("Use", "wherever examples or a text are chosen")
     return OfferedCard(theme, entry, "data reader", [reads, use], parent)
+
+
+def training_card(theme: Theme, entry: TrainingEntry, parent: QWidget) -> OfferedCard:
+    """A loss to learn with."""
+    learns = Fact("Learns", "preferences, with DPO" if entry.pairs else "answers")
+    options = ", ".join(each.name for each in entry.fields)
+    facts = [learns, *([Fact("Options", options)] if options else [])]
+    use = Fact("Use", f"on the Fine-tune page, or tenfold run finetune-torch --set loss={entry.name}")
+    return OfferedCard(theme, entry, "training method", [*facts, use], parent)
