@@ -13,7 +13,8 @@ from workbench.measure.card import Form
 def measure(context: AppContext, model_ids: Sequence[str], against_id: str | None = None) -> list[str]:
     """Have models measured, each beside what it was made from; says so, or why not.
 
-    One that has a card already is measured anew: who asks for it again does not want to be told the same.
+    One that has a card already is measured anew, with the same figures of plugins: who asks for it again does
+    not want to be told the same.
 
     Args:
         against_id: What to compare them with instead.
@@ -34,6 +35,7 @@ def measure(context: AppContext, model_ids: Sequence[str], against_id: str | Non
                 _form(context),
                 against_id=against_id,
                 again=bool(known),
+                metrics=[each.key for each in known[0].card.metrics] if known else (),
                 purpose=purpose_of_model(session, model_id),
             )
             job = session.board.submit(spec)

@@ -57,10 +57,10 @@ def plugins_named(fields: Sequence[FieldSpec], values: Mapping[str, Any]) -> tup
 
 
 def in_full(fields: Sequence[FieldSpec], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Checked values, in which a bare name stands for the first plugin that offers something of this name.
+    """Checked values, in which a bare name became that of the first plugin that offers something so called.
 
     Raises:
-        UsageError: No plugin offers anything of this name.
+        UsageError: No plugin that is switched on offers what is named.
     """
     found = dict(values)
     for field in fields:
@@ -72,10 +72,8 @@ def in_full(fields: Sequence[FieldSpec], values: Mapping[str, Any]) -> dict[str,
 
 
 def _in_full(field: FieldSpec, text: str) -> str:
-    if ":" in text:
-        return text
     for choice in field.choices:
-        if Offered.read(choice.value).name == text:
+        if text in (choice.value, Offered.read(choice.value).name):
             return choice.value
     known = ", ".join(Offered.read(choice.value).name for choice in field.choices) or "none"
     raise UsageError(

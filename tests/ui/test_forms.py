@@ -8,10 +8,11 @@ from typing import Any, Literal
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from ui.forms import ParamsForm
+from ui.widgets.form_checks import ChecksInput
 from ui.widgets.form_choice import ChoiceTable
 from ui.widgets.form_inputs import CalmComboBox, CalmDoubleSpinBox, CalmSpinBox, OptionalInput, Switch
 from ui.widgets.form_paths import PathInput, PathsInput
@@ -93,6 +94,37 @@ def test_values_go_in_and_come_out_unchanged(form: ParamsForm, tmp_path: Path) -
     assert form.checked_values() == wanted
     form.reset()
     assert form.is_default()
+
+
+def test_what_plugins_offer_is_ticked_and_what_they_no_longer_offer_stays(qtbot: QtBot) -> None:
+    offered = (Choice(value="a.b:one", title="One", help="Of one"), Choice(value="file:c.py:two"))
+    field = FieldSpec(name="metrics", title="Metrics", kind="list", default=[], offered="metric")
+    form = ParamsForm((field.model_copy(update={"choices": offered}),))
+    qtbot.addWidget(form)
+    box = form.field("metrics").input
+    assert isinstance(box, ChecksInput)
+
+    with qtbot.waitSignal(form.changed):
+        box.boxes["a.b:one"].click()
+
+    assert form.checked_values() == {"metrics": ["a.b:one"]}
+    assert box.boxes["a.b:one"].accessibleName() == "Metrics: One"
+    form.set_values({"metrics": ["file:c.py:two", "gone:three"]})
+    assert form.checked_values() == {"metrics": ["file:c.py:two", "gone:three"]}
+    form.reset()
+    assert form.is_default()
+
+
+def test_nothing_to_tick_is_said(qtbot: QtBot) -> None:
+    form = ParamsForm(
+        (FieldSpec(name="metrics", title="Metrics", kind="list", default=[], offered="metric"),)
+    )
+    qtbot.addWidget(form)
+
+    said = [each.text() for each in form.field("metrics").findChildren(QLabel) if not each.isHidden()]
+
+    assert "No plugin offers a metric." in said
+    assert form.checked_values() == {"metrics": []}
 
 
 def test_each_kind_has_the_input_that_suits_it(form: ParamsForm) -> None:

@@ -21,7 +21,6 @@ from workbench.library.inspect import inspect
 from workbench.measure.card import ENDING, Card, Subject, encode, read_card
 from workbench.measure.card_lines import main_lines, speed_lines, unmeasured_lines
 from workbench.measure.checking import Finding, check_claims
-from workbench.offered import Offered
 from workbench.session import Session
 
 _OPERATION = "prove"
@@ -121,7 +120,7 @@ def _check(home: Home, arguments: argparse.Namespace) -> Answer:
             "windows": quality.windows if quality is not None else 0,
             "speed": claimed.speed is not None and not arguments.no_speed,
             "again": True,
-            "metrics": [str(Offered(each.plugin, each.name)) for each in claimed.metrics],
+            "metrics": _offered(session, claimed),
             "retrained": claimed.retrained,
         }
         if arguments.text is not None:
@@ -142,6 +141,12 @@ def _check(home: Home, arguments: argparse.Namespace) -> Answer:
     text = f"{claimed.headline}\n{said}\n\n{table(['CLAIM', 'CARD', 'HERE', 'OUTCOME'], rows)}"
     data = {"holds": holds, "findings": msgspec.to_builtins(findings), "found": _data(found)}
     return Answer(text, data, exits.DONE if holds else exits.FAILED)
+
+
+def _offered(session: Session, claimed: Card) -> list[str]:
+    """Those metrics of a card that a plugin offers here: what a stranger's card names is not imported."""
+    offered = {each.key for each in session.catalogue.operation(_OPERATION).metrics}
+    return [each.key for each in claimed.metrics if each.key in offered]
 
 
 def _outcome(finding: Finding) -> str:

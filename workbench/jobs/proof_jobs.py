@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from workbench.catalogue_entry import OperationEntry
@@ -98,6 +99,7 @@ def proof_of(
     *,
     against_id: str | None = None,
     again: bool = False,
+    metrics: Sequence[str] = (),
     purpose: Purpose = NO_PURPOSE,
 ) -> JobSpec:
     """The job that measures a model of the library.
@@ -106,6 +108,7 @@ def proof_of(
         against_id: What to compare it with; the nearest model that it was made from if none is named. One
             that was made from none is measured alone.
         again: Measure anew what was measured before.
+        metrics: Figures of plugins to measure too; those that no plugin offers any more are left out.
         purpose: Of what made the model.
 
     Raises:
@@ -114,7 +117,9 @@ def proof_of(
     """
     record = library.get(model_id)
     reference = library.get(against_id) if against_id is not None else _ancestor(library, record)
-    values: dict[str, Any] = {"form": form, "again": again, **purpose._asdict()}
+    offered = {each.key for each in proof.metrics}
+    named = [each for each in metrics if each in offered]
+    values: dict[str, Any] = {"form": form, "again": again, "metrics": named, **purpose._asdict()}
     if reference is not None:
         values |= _against(str(reference.path), reference.name)
         values |= on_the_way(library, record.id, reference.id)

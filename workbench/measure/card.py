@@ -300,6 +300,11 @@ class Metric(Struct, frozen=True, kw_only=True):
     reference: Figure | None = None
     problem: str = ""
 
+    @property
+    def key(self) -> str:
+        """How a parameter names the metric; see `workbench.offered`."""
+        return f"{self.plugin}:{self.name}"
+
 
 class Conditions(Struct, frozen=True, kw_only=True):
     """Under what a card was measured. Two cards can be compared where `comparable` says nothing.

@@ -34,6 +34,8 @@ from workbench.measure.figures import (
 _USUAL_CONTEXT = 4096
 #: Standard errors beyond which a difference is told: one in 20 would be by chance.
 _CLEAR = 1.96
+#: A metric's title and unit; see `workbench.plugin.measuring`, which refuses longer ones.
+_MOST_TITLE, _MOST_UNIT = 32, 12
 #: A mean divergence below this is told as that.
 _NOTHING = 0.0001
 
@@ -80,28 +82,27 @@ def main_lines(card: Card) -> tuple[Line, ...]:
 
 def metric_line(metric: Metric) -> Line:
     """A figure of a plugin, or that it could not be measured."""
+    title, unit = _cut(metric.title, _MOST_TITLE), _cut(metric.unit, _MOST_UNIT)
     if metric.figure is None:
-        return Line(metric.title, "could not be measured", "", f"{metric.problem}.")
-    value, reference = _figure(metric.figure, metric.unit), ""
-    meaning = _METRIC[metric.better]
+        return Line(title, "could not be measured", "", f"{metric.problem}.")
+    reference, meaning = "", _METRIC[metric.better]
     if metric.reference is not None:
-        reference = _figure(metric.reference, metric.unit)
+        reference = _figure(metric.reference, unit)
         meaning = f"{meaning} {_difference(metric)}".strip()
     elif metric.problem:
         meaning = f"Of the reference it could not be measured: {metric.problem}."
-    return Line(metric.title, value, reference, meaning)
+    return Line(title, _figure(metric.figure, unit), reference, meaning)
 
 
 def metric_sentence(metric: Metric) -> str:
     """The same as one sentence: `Length of answers: 41 ± 3 against 40 ± 3 tokens`."""
+    title, unit = _cut(metric.title, _MOST_TITLE), _cut(metric.unit, _MOST_UNIT)
     if metric.figure is None:
-        return f"{metric.title}: could not be measured: {metric.problem}"
-    own = _figure(metric.figure, metric.unit)
+        return f"{title}: could not be measured: {metric.problem}"
     if metric.reference is not None:
-        own = f"{_figure(metric.figure)} against {_figure(metric.reference, metric.unit)}"
-    elif metric.problem:
-        own += f"; of the reference it could not be measured: {metric.problem}"
-    return f"{metric.title}: {own}"
+        return f"{title}: {_figure(metric.figure)} against {_figure(metric.reference, unit)}"
+    missing = f"; of the reference it could not be measured: {metric.problem}" if metric.problem else ""
+    return f"{title}: {_figure(metric.figure, unit)}{missing}"
 
 
 def unmeasured_lines(card: Card) -> tuple[str, ...]:
@@ -243,6 +244,11 @@ def _rate_line(label: str, rate: Rate, before: Speed | None, kind: str) -> Line:
 
 def _figure(figure: Figure, unit: str = "") -> str:
     return with_error(figure.value, figure.error, f" {unit}" if unit else "")
+
+
+def _cut(text: str, most: int) -> str:
+    """What a card from elsewhere calls something, short enough to stand beside its figure."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _difference(metric: Metric) -> str:

@@ -119,11 +119,11 @@ def _speed(claimed: Card, found: Card) -> list[Finding]:
 
 def _metric(claimed: Metric, card: Card) -> list[Finding]:
     """A plugin's figure of the model, and that of the reference."""
-    of_same = [each for each in card.metrics if (each.plugin, each.name) == (claimed.plugin, claimed.name)]
-    found = of_same[0] if of_same else Metric(name=claimed.name, title=claimed.title)
+    nothing = Metric(name=claimed.name, title=claimed.title, problem="no plugin here offers it")
+    found = next((each for each in card.metrics if each.key == claimed.key), nothing)
     why = ""
-    if found.problem or not of_same:
-        why = f"It could not be measured here: {found.problem or 'nobody asked for it'}."
+    if found.problem:
+        why = f"It could not be measured here: {found.problem}."
     elif found.sha256 != claimed.sha256:
         why = "The plugin's source is not that of the card."
     pairs = (

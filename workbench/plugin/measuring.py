@@ -19,8 +19,8 @@ _M = TypeVar("_M", bound=Measure)
 
 #: How long a metric may tell nothing before it is taken to hang: a large model reads a prompt in less.
 PATIENCE_S = 300.0
-#: A longer title or unit is cut on a card.
-_MOST_TITLE, _MOST_UNIT = 60, 20
+#: A longer title or unit leaves no room for the figures on a card.
+_MOST_TITLE, _MOST_UNIT = 32, 12
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 

@@ -143,6 +143,7 @@ def test_what_is_offered_beside_operations_is_shown_with_how_it_is_used(
 ) -> None:
     shutil.copy(_GUESS, home.plugins)
     shutil.copy(_GUESS.with_name("letters.py"), home.plugins)
+    shutil.copy(_GUESS.with_name("figures.py"), home.plugins)
     qtbot.waitUntil(lambda: any(each.drafters for each in page.model.plugins), timeout=_PATIENCE_MS)
     qtbot.waitUntil(lambda: any(each.readers for each in page.model.plugins), timeout=_PATIENCE_MS)
 
@@ -157,6 +158,12 @@ def test_what_is_offered_beside_operations_is_shown_with_how_it_is_used(
     _choose(page, "letters")
 
     assert "*.letters, *.letters.gz" in _texts(page.detail.offered[0])
+
+    page.search.setText("length of answers")
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1, timeout=_PATIENCE_MS)
+    _choose(page, "figures")
+
+    assert "tenfold prove MODEL --metric answer-length" in _texts(page.detail.offered[0])
 
 
 def test_search_narrows_by_what_is_offered_and_says_when_nothing_matches(

@@ -72,6 +72,16 @@ def test_card_says_gain_price_and_what_they_rest_on(shown: ProofCard) -> None:
     assert "Test processor" not in said
 
 
+def test_figures_of_plugins_are_lines_of_the_card(shown: ProofCard) -> None:
+    shown.show_card(replace(cards.card("Q4_K_M"), metrics=cards.metrics()))
+
+    said = words_of(shown)
+    assert "Length of answers" in said and "40 ± 3 tokens → 41 ± 3 tokens" in said
+    assert "Loops could not be measured" in said
+    tips = {each.toolTip() for each in shown.findChildren(QLabel)}
+    assert "RuntimeError: no idea." in tips and "No difference shown." in tips
+
+
 def test_conditions_unfold(shown: ProofCard, qtbot: QtBot) -> None:
     shown.show_card(cards.card("Q4_K_M"))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from workbench.home import Home
 from workbench.measure.card import read_card
 from workbench.measure.proofs import Proofs
 
+_PLUGINS = Path(__file__).parents[2] / "fixtures" / "plugins"
 QUALITY = ("mean_kld", "p99_kld", "same_top", "ppl", "ppl_base")
 
 
@@ -122,3 +125,34 @@ def test_an_importance_matrix_is_named_by_the_job_that_made_it(
 
     assert Path(made["path"]).is_file()
     assert "imatrix" in problem["message"]
+
+
+def test_figures_of_plugins_are_measured_of_both_kept_and_checked(
+    home: Home, line: Line, pair: tuple[str, str], tmp_path: Path
+) -> None:
+    _parent, child = pair
+    plugin = Path(shutil.copy(_PLUGINS / "figures.py", home.plugins))
+    out = tmp_path / "card.json"
+    asked = ["prove", child, "--windows", 1, "--no-speed", "--metric", "answer-length", "--metric", "raises"]
+
+    said = line.answer(*asked, "--out", out)
+
+    length, raising = said["metrics"]
+    assert length["figure"]["n"] == length["reference"]["n"] == 3
+    assert length["plugin"] == "file:figures.py" and len(length["sha256"]) == 64
+    assert raising["figure"] is None and raising["problem"].startswith("RuntimeError: no idea")
+    folder = home.jobs / said["job"]
+    log, script = (folder / "log.txt").read_text("utf-8"), (folder / "job.py").read_text("utf-8")
+    assert "Raising: could not be measured: RuntimeError: no idea" in log and 'raise RuntimeError("no' in log
+    assert '"file:figures.py:answer-length", "file:figures.py:raises"' in script
+    assert "It needs the plugin figures.py beside it" in script
+
+    checked = line.answer("prove", "--check", out)
+    outcomes = {each["claim"]: each["outcome"] for each in checked["findings"]}
+    assert outcomes["Length of answers"] == outcomes["Length of answers, of the reference"] == "holds"
+    assert "Raising" not in outcomes
+
+    line.answer("jobs", "export", said["job"], "--form", "bundle", "-o", tmp_path / "job.zip")
+    with zipfile.ZipFile(tmp_path / "job.zip") as bundle:
+        assert bundle.read("figures.py") == plugin.read_bytes()
+    assert "“nothing”" in line.problem(*asked[:2], "--metric", "nothing", code=2)["message"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench.errors import UsageError
 from workbench.home import Home
 from workbench.jobs.build import make_spec
 from workbench.jobs.proof_jobs import OPERATION, can_end_with_proof, proof_of, purpose_of, with_proof
@@ -99,3 +100,22 @@ def test_a_proof_against_a_grandparent_knows_the_models_on_the_way(
     assert proof_of(library, proof, first.id, against_id=last.id).params["between"] == []
     between[0].path.unlink()
     assert proof_of(library, proof, last.id, against_id=first.id).params["between"] == []
+
+
+def test_figures_of_plugins_are_named_in_full_and_bring_their_plugin_along(
+    session: Session, tiny_gguf: Path
+) -> None:
+    model = session.library.add(tiny_gguf).record
+    proof = session.catalogue.operation(OPERATION)
+    source, facts = session.library.to_spec_input(model.id), session.library.facts(model.id)
+
+    named = make_spec(proof, model, facts, {"metrics": "repetition"}, input=source)
+    again = proof_of(
+        session.library, proof, model.id, metrics=["plugins.answer_repetition:repetition", "os:gone"]
+    )
+
+    assert named.params["metrics"] == again.params["metrics"] == ["plugins.answer_repetition:repetition"]
+    assert named.also == ("plugins.answer_repetition",)
+    assert named.plugins == ("plugins.prove_model", "plugins.answer_repetition")
+    with pytest.raises(UsageError, match="“os:gone”"):
+        make_spec(proof, model, facts, {"metrics": ["os:gone"]}, input=source)

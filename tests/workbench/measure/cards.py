@@ -7,9 +7,11 @@ from workbench.measure.card import (
     Card,
     Conditions,
     Example,
+    Figure,
     Histogram,
     Identity,
     Memory,
+    Metric,
     ParityCheck,
     Quality,
     Rate,
@@ -71,6 +73,29 @@ def card(kind: str, *, made_at: float = 1_790_000_000.0, name: str = "SmolLM2-13
                 mean_kld=1.0 / place,
             )
             for place in range(1, 6)
+        ),
+    )
+
+
+def metrics() -> tuple[Metric, ...]:
+    """Figures of plugins: one of both models, one that could not be measured."""
+    return (
+        Metric(
+            name="answer-length",
+            title="Length of answers",
+            unit="tokens",
+            plugin="file:length.py",
+            sha256=hashlib.sha256(b"source").hexdigest(),
+            figure=Figure(value=41.2, error=3.1, n=12),
+            reference=Figure(value=40.4, error=2.8, n=12),
+        ),
+        Metric(
+            name="loops",
+            title="Loops",
+            unit="%",
+            better="lower",
+            plugin="loops",
+            problem="RuntimeError: no idea",
         ),
     )
 

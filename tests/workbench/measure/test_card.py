@@ -6,13 +6,33 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.workbench.measure.cards import card
+from tests.workbench.measure.cards import card, metrics
 from workbench.measure.card import SCHEMA, CardError, comparable, decode, encode, read_card
 
 
 def test_a_card_is_read_as_it_was_written() -> None:
     made = card("Q4_K_M")
     assert msgspec.structs.replace(decode(encode(made)), seal="") == made
+
+
+def test_a_card_of_the_first_version_is_read_and_written_as_it_was() -> None:
+    text = (Path(__file__).parent / "version-1.proof.json").read_bytes()
+
+    old = decode(text)
+
+    assert (old.schema, old.metrics, old.subject.quantization) == (1, (), "Q4_K_M")
+    assert encode(old) == text
+
+
+def test_figures_of_plugins_are_sealed_with_the_card() -> None:
+    made = msgspec.structs.replace(card("Q4_K_M"), metrics=metrics())
+    content = json.loads(encode(made))
+    assert (decode(encode(made)).metrics, content["schema"]) == (metrics(), SCHEMA)
+
+    content["metrics"][0]["figure"]["value"] = 60.0
+
+    with pytest.raises(CardError, match="was altered after it was made"):
+        decode(json.dumps(content).encode())
 
 
 def test_a_card_whose_figure_was_changed_is_refused() -> None:

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from tests.workbench.measure import cards
-from workbench.measure.card import Card, Identity
+from workbench.measure.card import Card, Figure, Identity
 from workbench.measure.checking import Finding, check_claims
 
 
@@ -44,6 +44,25 @@ def test_speeds_of_another_machine_or_thread_count_are_not_judged() -> None:
     assert finding.outcome == "not checked" and "Another, 64 cores" in finding.why
     threads = replace(card, conditions=replace(card.conditions, threads=8))
     assert _by_claim(threads, card)["decode speed"].outcome == "not checked"
+
+
+def test_figure_of_a_plugin_holds_within_its_errors_and_for_the_same_source_alone() -> None:
+    claimed = replace(cards.card("Q4_K_M"), metrics=cards.metrics())
+    metric = cards.metrics()[0]
+
+    def found(**changed: object) -> Finding:
+        return _by_claim(claimed, replace(claimed, metrics=(replace(metric, **changed),)))[
+            "Length of answers"
+        ]
+
+    assert found(figure=Figure(value=45.0, error=3.0)).outcome == "holds"
+    assert found(figure=Figure(value=90.0, error=3.0)).outcome == "does not hold"
+    assert found(sha256="0" * 64).why == "The plugin's source is not that of the card."
+    assert "no idea" in found(figure=None, problem="no idea").why
+    alone = _by_claim(claimed, cards.card("Q4_K_M"))
+    assert alone["Length of answers, of the reference"].outcome == "not checked"
+    # What could not be measured claims nothing.
+    assert not any("Loops" in claim for claim in alone)
 
 
 def test_twice_the_speed_does_not_hold() -> None:

@@ -23,13 +23,21 @@ def test_markdown_tells_the_headline_the_figures_and_the_conditions() -> None:
     assert sealed(card).seal in text
 
 
+def test_figures_of_plugins_are_rows_and_what_is_missing_says_why() -> None:
+    text = markdown(replace(cards.card("Q4_K_M"), metrics=cards.metrics()))
+
+    assert "| Length of answers | 41 ± 3 tokens | 40 ± 3 tokens |" in text
+    assert "\n- Loops: could not be measured: RuntimeError: no idea\n" in text
+
+
 def test_hostile_names_break_neither_table_nor_line() -> None:
     card = cards.card("Q4_K_M")
-    plain_lines = markdown(card).splitlines()
+    plain_lines = markdown(replace(card, metrics=cards.metrics()[:1])).splitlines()
     card = replace(
         card,
         subject=replace(card.subject, name=HOSTILE),
         tasks=(replace(card.tasks[0], name=HOSTILE),),
+        metrics=(replace(cards.metrics()[0], title=HOSTILE, unit=HOSTILE),),
         conditions=replace(card.conditions, machine=HOSTILE),
     )
 
