@@ -113,7 +113,8 @@ def _command(here: Path, folder: Path, request: Request) -> list[str]:
     lists: dict[str, list[str]] = {}
     for each, place in zip(request.inputs, places, strict=True):
         if each.role == MODEL:
-            words += ["--model", str(place)]
+            # It was compared above.
+            words += ["--model", str(place), "--model-sha256", each.sha256]
         elif each.role.startswith(FILE):
             words += ["--set", f"{each.role.removeprefix(FILE)}={place}"]
         elif each.role.startswith(FILES):

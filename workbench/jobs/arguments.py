@@ -15,6 +15,8 @@ _OWN = frozenset(
     {
         "help",
         "model",
+        "any-model",
+        "model-sha256",
         "out",
         "overwrite",
         "resume",
@@ -43,6 +45,8 @@ class Arguments:
     """What the command line of a job said; `values` holds only the parameters that were named."""
 
     model: Path | None = None
+    any_model: bool = False
+    model_sha256: str | None = None
     out: Path | None = None
     overwrite: bool = False
     resume: bool = False
@@ -69,13 +73,15 @@ def parse(
     fields: tuple[FieldSpec, ...],
     defaults: Mapping[str, Any],
     takes_model: bool,
+    prog: str = "job.py",
 ) -> Arguments:
     """Read the command line; prints help or a usage error and leaves with `SystemExit` as argparse does.
 
     Args:
         defaults: The script's own values, for the help text.
+        prog: What the help calls the script.
     """
-    parser = _parser(description, takes_model)
+    parser = _parser(description, takes_model, prog)
     group = parser.add_argument_group("parameters of the operation")
     for spec in fields:
         if spec.flag.removeprefix("--") not in _OWN:
@@ -93,6 +99,8 @@ def parse(
         values[name.strip().replace("-", "_")] = value
     return Arguments(
         model=given.get("model"),
+        any_model=given.get("any_model", False),
+        model_sha256=given.get("model_sha256"),
         out=given["out"],
         overwrite=given["overwrite"],
         resume=given["resume"],
@@ -104,9 +112,9 @@ def parse(
     )
 
 
-def _parser(description: str, takes_model: bool) -> argparse.ArgumentParser:
+def _parser(description: str, takes_model: bool, prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="job.py",
+        prog=prog,
         description=description,
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -115,6 +123,14 @@ def _parser(description: str, takes_model: bool) -> argparse.ArgumentParser:
     if takes_model:
         parser.add_argument(
             "--model", type=Path, metavar="PATH", help="the model to start from (file or folder)"
+        )
+        parser.add_argument(
+            "--any-model", action="store_true", help="do the same with another model than the script's own"
+        )
+        parser.add_argument(
+            "--model-sha256",
+            metavar="HEX",
+            help="the model's content hash, where it is known already: it is not read to compare it",
         )
     parser.add_argument("--out", type=Path, metavar="PATH", help="where the result goes")
     parser.add_argument("--overwrite", action="store_true", help="replace what lies at --out already")
@@ -126,7 +142,7 @@ def _parser(description: str, takes_model: bool) -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, help="seed of every random choice")
     parser.add_argument(
-        "--threads", type=_positive, metavar="N", help="CPU threads (default: all physical cores)"
+        "--threads", type=positive, metavar="N", help="CPU threads (default: all physical cores)"
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="set a parameter by name"
@@ -158,7 +174,7 @@ def _add(group: Any, spec: FieldSpec, default: Any) -> None:
         group.add_argument(spec.flag, dest=f"param_{spec.name}", metavar="VALUE", help=help_text)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from workbench.jobs.events import Artifact, Event, EventTail, Metric, State
-from workbench.jobs.script import with_expected
+from workbench.jobs.events import Artifact, Event, EventTail, Input, Metric, State
+from workbench.jobs.script import with_expected, with_files
 
 #: How much of a job is done again to compare: at most so many points of a series, from its first part.
 _POINTS = 5
@@ -89,13 +89,22 @@ def recorded(folder: Path) -> Expected | None:
     return Expected(round(seconds, 1), artifact, figures)
 
 
+def told_inputs(folder: Path) -> dict[str, tuple[str, ...]]:
+    """The hashes of the files that parameters stood for when the job in a folder last ran."""
+    told: dict[str, tuple[str, ...]] = {}
+    tail = EventTail(folder / "events.jsonl")
+    while events := tail.read():
+        told |= {event.name: event.sha256s for event in events if isinstance(event, Input)}
+    return told
+
+
 def exported_script(folder: Path) -> str:
-    """The text of a job's script; where the job is done, with what it told.
+    """The text of a job's script with the hashes of its files; where the job is done, with what it told.
 
     Raises:
         OSError: It can't be read.
     """
-    text = (folder / "job.py").read_text(encoding="utf-8")
+    text = with_files((folder / "job.py").read_text(encoding="utf-8"), told_inputs(folder))
     expected = recorded(folder)
     return text if expected is None else with_expected(text, msgspec.to_builtins(expected))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,14 @@ _MOST_FILES = 1000
 def known_hashes(params: Mapping[str, Any]) -> dict[str, list[str]]:
     """The sha256 of each parameter that is a file or folder here, or several, in their order.
 
-    One that is too large to hash at once has an empty text in its place.
+    One that is too large to hash at once has an empty text in its place: its job reads it to the end anyway,
+    and tells the hash then (`Input` among the events).
     """
     found: dict[str, list[str]] = {}
     for name, value in params.items():
         paths = value if isinstance(value, list | tuple) else [value]
         if paths and all(is_here(each) for each in paths):
-            hashes = [quick_hash(Path(each)) for each in paths]
-            if any(hashes):
-                found[name] = hashes
+            found[name] = [quick_hash(Path(each)) for each in paths]
     return found
 
 
@@ -50,10 +49,20 @@ def quick_hash(path: Path) -> str:
         return ""
 
 
-def differs(path: Path, expected: str) -> str:
-    """The hash that a file has where it is another than expected; empty where it is the same or unknown."""
-    found = quick_hash(path) if expected else ""
-    return found if found and found != expected else ""
+def full_hash(path: Path, check: Callable[[], None] = lambda: None) -> str:
+    """The same hash however large the file is; empty for a folder of no files or too many.
+
+    Args:
+        check: Called between blocks; what it raises ends the reading.
+
+    Raises:
+        ModelFileError: A file can't be read, or changed meanwhile.
+    """
+    try:
+        names = [name for name, _entry in _files(path)]
+    except (OSError, ValueError):
+        return ""
+    return content_hash(path, names, lambda _done, _total: check()) if names else ""
 
 
 def _files(path: Path) -> Sequence[tuple[str, Path]]:

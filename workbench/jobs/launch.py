@@ -34,6 +34,9 @@ def command(spec: JobSpec, folder: Path, *, resume: bool, threads: int | None) -
     words += [str(folder / "job.py"), "--job-dir", str(folder)]
     if spec.model is not None:
         words += ["--model", str(spec.model.path)]
+        if spec.model.sha256 is not None:
+            # The library vouches for its files.
+            words += ["--model-sha256", spec.model.sha256]
     for name, value in spec.params.items():
         if without_folder(value) != value:
             text = joined_paths(value) if isinstance(value, list) else value
@@ -63,9 +66,11 @@ def environment(
     variables = dict(inherited)
     variables |= {"TENFOLD_HOME": str(home.root), "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
     variables.pop("HF_TOKEN", None)
-    site = site_of(home, spec.plugin)
-    if site is not None:
-        variables["PYTHONPATH"] = with_site(site, variables.get("PYTHONPATH", ""))
+    # In this order the operation's own modules come first.
+    for plugin in reversed(spec.plugins):
+        site = site_of(home, plugin)
+        if site is not None:
+            variables["PYTHONPATH"] = with_site(site, variables.get("PYTHONPATH", ""))
     if gpu is not None:
         variables["CUDA_VISIBLE_DEVICES"] = str(gpu)
     if spec.needs == "network":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -88,6 +89,28 @@ def _check_content(staging: Path, result: Path) -> None:
             f"The operation returned {result.name}, which holds nothing.",
             remedy="An operation must return what it made.",
         )
+
+
+def move(whole: Path, target: Path) -> None:
+    """Give a result its last place: seen whole or not at all there, also where that is another disk."""
+    try:
+        os.replace(whole, target)  # noqa: PTH105 - the one atomic step, named as such
+        return
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    copy = target.with_name(f"{_PARTIAL}{uuid.uuid4().hex[:8]}")
+    try:
+        if whole.is_dir():
+            shutil.copytree(whole, copy, symlinks=True)
+        else:
+            shutil.copyfile(whole, copy)
+        force_to_disk(copy)
+        os.replace(copy, target)  # noqa: PTH105 - as above
+    except BaseException:
+        shutil.rmtree(copy) if copy.is_dir() else copy.unlink(missing_ok=True)
+        raise
+    shutil.rmtree(whole) if whole.is_dir() else whole.unlink()
 
 
 def published(out: Path) -> list[Path]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import textwrap
-from collections.abc import Mapping, Sequence
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from workbench import __version__
 from workbench.jobs.input_hashes import is_here, known_hashes
+from workbench.jobs.source_text import comment, literal, plain
 from workbench.jobs.spec import JobSpec, ModelInput
 
 _SCRIPT = '''\
@@ -35,7 +36,7 @@ from workbench.jobs.worker import Job{model_import}
 
 # What can be set; the command line goes before it (--help lists all flags).
 PARAMS = {params}
-
+{files}
 # What the finished job told, for --verify: filled in when it is exported.
 EXPECTED = {{}}
 
@@ -44,8 +45,7 @@ job = Job(
     plugin={plugin},
     output_name={output_name},
     model={model},
-    files={files},
-    params=PARAMS,
+    params=PARAMS,{files_line}{readers_line}
     seed={seed},
     expected=EXPECTED,
 )
@@ -54,8 +54,9 @@ if __name__ == "__main__":
     raise SystemExit(job.main())
 '''
 
+_FILES = "FILES = "
+_FILES_NOTE = "\n# The files among them, by content: another is refused unless the command line names it.\n"
 _NO_FIGURES = "\nEXPECTED = {}\n"
-_WIDTH = 110
 
 
 def render(spec: JobSpec) -> str:
@@ -73,19 +74,22 @@ def render(spec: JobSpec) -> str:
     from workbench.jobs.requirements import requirements
 
     needed = requirements(spec.backend, version, spec.requires)
+    hashes = known_hashes(spec.params)
     return _SCRIPT.format(
-        requirements="\n".join(f"#     {_literal(each)}," for each in needed),
-        title=_plain(spec.title),
+        requirements="\n".join(f"#     {literal(each)}," for each in needed),
+        title=plain(spec.title),
         origin=_origin(spec, version),
         model_flag=" --model MODEL" if spec.model else "",
         out="RESULT.gguf" if spec.output_format == "gguf" else "RESULT",
         model_import=", ModelInput" if spec.model else "",
-        params=_params(spec),
-        operation=_literal(spec.operation),
-        plugin=_literal(spec.plugin),
-        output_name=_literal(spec.output_name),
-        model=_model(spec.model) if spec.model else "None",
-        files=_literal(known_hashes(spec.params)),
+        params=parameter_lines(spec, lambda _name, value: literal(without_folder(value))),
+        operation=literal(spec.operation),
+        plugin=literal(spec.plugin),
+        output_name=literal(spec.output_name),
+        model=model_source(spec.model) if spec.model else "None",
+        files=_FILES_NOTE + _files_line(hashes) if hashes else "",
+        files_line="\n    files=FILES," if hashes else "",
+        readers_line=readers_line(spec),
         seed=spec.seed,
     )
 
@@ -96,8 +100,25 @@ def with_expected(script: str, expected: Mapping[str, Any]) -> str:
     Args:
         expected: As `workbench.jobs.expected` reads it from the job's events, in plain JSON values.
     """
-    lines = [f"    {_literal(name)}: {_literal(value)},\n" for name, value in expected.items()]
+    lines = [f"    {literal(name)}: {literal(value)},\n" for name, value in expected.items()]
     return script.replace(_NO_FIGURES, "\nEXPECTED = {\n" + "".join(lines) + "}\n", 1)
+
+
+def with_files(script: str, told: Mapping[str, Sequence[str]]) -> str:
+    """A job's script with the hashes of its files that only its run could tell, as they are large.
+
+    Args:
+        told: By parameter, as `Input` events tell it.
+    """
+    line = next((each for each in script.splitlines() if each.startswith(_FILES)), None)
+    if line is None:
+        return script
+    known: dict[str, list[str]] = ast.literal_eval(line.removeprefix(_FILES))
+    filled = {
+        name: [mine or its for mine, its in zip_longest(hashes, told.get(name, ()), fillvalue="")]
+        for name, hashes in known.items()
+    }
+    return script.replace(f"\n{line}\n", f"\n{_files_line(filled)}", 1)
 
 
 def without_folder(value: Any) -> Any:
@@ -126,14 +147,28 @@ def _shortest_name(places: Mapping[str, tuple[str, ...]], path: str) -> str:
     return "/".join(parts[-count:])
 
 
+def _files_line(hashes: Mapping[str, Sequence[str]]) -> str:
+    return f"{_FILES}{literal(dict(hashes))}\n"
+
+
+def readers_line(spec: JobSpec, indent: str = "    ") -> str:
+    """What reads further kinds of files; nothing where none is needed."""
+    if not spec.readers:
+        return ""
+    named = [each.model_dump(mode="json") for each in spec.readers]
+    lines = "".join(f"{indent}    {literal(each)},\n" for each in named)
+    return f"\n{indent}readers=[\n{lines}{indent}],"
+
+
 def _origin(spec: JobSpec, version: str) -> str:
     lines = [f"Written by Tenfold {version}: this is the file that the job itself runs."]
     if spec.model is not None:
-        source = _public_source(spec.model.source)
-        found_at = f", found at {_plain(source)}" if source else ""
-        lines.append(f"It starts from {_plain(spec.model.name)}{found_at}.")
-    if spec.plugin.startswith("file:"):
-        lines.append(f"It needs the plugin {_plain(spec.plugin[5:])} beside it, or --plugin-dir FOLDER.")
+        source = public_source(spec.model.source)
+        found_at = f", found at {plain(source)}" if source else ""
+        lines.append(f"It starts from {plain(spec.model.name)}{found_at}.")
+    for plugin in spec.plugins:
+        if plugin.startswith("file:"):
+            lines.append(f"It needs the plugin {plain(plugin[5:])} beside it, or --plugin-dir FOLDER.")
     for name, value in spec.params.items():
         bare = without_folder(value)
         if bare != value:
@@ -144,57 +179,35 @@ def _origin(spec: JobSpec, version: str) -> str:
 def _needed_files(parameter: str, names: Sequence[str]) -> str:
     flag = "--" + parameter.replace("_", "-")
     if len(names) == 1:
-        return f"It needs the file {_plain(names[0])} beside it, or {flag} PATH."
-    return f"It needs the files {', '.join(map(_plain, names))} beside it, or {flag} PATH,PATH."
+        return f"It needs the file {plain(names[0])} beside it, or {flag} PATH."
+    return f"It needs the files {', '.join(map(plain, names))} beside it, or {flag} PATH,PATH."
 
 
-def _model(model: ModelInput) -> str:
+def model_source(model: ModelInput, indent: str = "    ") -> str:
+    """The source of a model's name, without its place here."""
     named = {
         "name": model.name,
         "format": model.format,
         "sha256": model.sha256,
-        "source": _public_source(model.source),
+        "source": public_source(model.source),
     }
-    lines = [f"        {key}={_literal(value)},\n" for key, value in named.items() if value]
-    return "ModelInput(\n" + "".join(lines) + "    )"
+    lines = [f"{indent}    {key}={literal(value)},\n" for key, value in named.items() if value]
+    return "ModelInput(\n" + "".join(lines) + f"{indent})"
 
 
-def _public_source(source: str) -> str:
+def public_source(source: str) -> str:
     """Where a model came from, unless that is a place on this machine: only a hub's address is of use."""
     return source if source.startswith("hf:") else ""
 
 
-def _params(spec: JobSpec) -> str:
-    """The parameters, one a line, each below what it does."""
-    lines = []
+def parameter_lines(spec: JobSpec, source_of: Callable[[str, Any], str]) -> str:
+    """The parameters as a dictionary in Python, one a line, each below what it does.
+
+    Args:
+        source_of: The source of a value, from the parameter's name and its value.
+    """
+    lines: list[str] = []
     for name, value in spec.params.items():
-        lines += textwrap.wrap(
-            _plain(spec.notes.get(name, "")),
-            _WIDTH,
-            initial_indent="    # ",
-            subsequent_indent="    # ",
-            break_on_hyphens=False,
-        )
-        lines.append(f"    {_literal(name)}: {_literal(without_folder(value))},")
+        lines += comment(spec.notes.get(name, ""))
+        lines.append(f"    {literal(name)}: {source_of(name, value)},")
     return "{\n" + "".join(f"{line}\n" for line in lines) + "}" if lines else "{}"
-
-
-def _literal(value: Any) -> str:
-    """A JSON value as Python source, on one line."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return f'float("{value}")'
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_literal(str(k))}: {_literal(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_literal, value)) + "]"
-    if isinstance(value, str):
-        # ascii() keeps control and look-alike characters of a hostile name from acting as source.
-        text = repr(value) if value.isprintable() else ascii(value)
-        return '"' + text[1:-1] + '"' if text[0] == "'" and '"' not in text else text
-    return repr(value)
-
-
-def _plain(text: str) -> str:
-    """Text that can stand in a docstring whatever a model's file calls itself."""
-    visible = "".join(sign if sign.isprintable() else " " for sign in text)
-    return " ".join(visible.replace("\\", "/").replace('"', "'").split()).rstrip(".")

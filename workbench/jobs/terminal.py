@@ -38,6 +38,7 @@ class TerminalWatch:
         self._drawn_at = 0.0
         self._width = 0
         self._line_at = self._started
+        self._error = ""
         self._log = log if log is not None and not _is_standard_error(log) else None
 
     def __call__(self, event: Event) -> None:
@@ -47,13 +48,15 @@ class TerminalWatch:
             case Log(text=text, level=level):
                 self._print(text if level == "info" else f"{level}: {text}")
             case State(state=state, reason=reason):
-                self._print(f"{state}. {reason}".rstrip() if reason else f"{state}.")
+                # An error was said already, and more of it.
+                self._print(f"{state}. {reason}" if reason and reason != self._error else f"{state}.")
             case Error(message=message, remedy=remedy, details=details):
+                self._error = message
                 self._print(f"error: {message} {remedy}".rstrip())
                 if details:
                     self._print(details)
             case Artifact(path=path, sha256=sha256, size_bytes=size_bytes):
-                self._print(f"made {path} ({size_bytes / 1e6:.1f} MB, sha256 {sha256})")
+                self._print(f"made {path.removeprefix('../')} ({size_bytes / 1e6:.1f} MB, sha256 {sha256})")
             case _:
                 return
 

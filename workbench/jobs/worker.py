@@ -13,21 +13,23 @@ from typing import Any, NoReturn
 import msgspec
 from filelock import FileLock, Timeout
 
+from workbench.data.plugin_reader import PluginReader, use_data_readers
 from workbench.errors import InUseError, ModelFileError, PluginError, UsageError, WorkbenchError
 from workbench.jobs import exits, publish
 from workbench.jobs.arguments import Arguments, parse, plugin_dir
 from workbench.jobs.beginning import begins_with_spec, spec_of_run, this_machine
 from workbench.jobs.context import WorkerContext, default_threads
-from workbench.jobs.events import Artifact, Event, Spec, State, now
+from workbench.jobs.events import Artifact, Event, Input, Spec, State, now
 from workbench.jobs.expected import Expected
-from workbench.jobs.input_hashes import differs
+from workbench.jobs.input_checks import check_file, check_model, found_beside
 from workbench.jobs.last_word import last_word
-from workbench.jobs.loading import load_operation, plugin_folders
+from workbench.jobs.leaving import leave_at_once
+from workbench.jobs.loading import load_operation, offer_folders, offered_folders, plugin_folders
 from workbench.jobs.processes import offer_to_end_first
 from workbench.jobs.ranks import folder_of_rank, launch_rank
 from workbench.jobs.sampler import Sampler
 from workbench.jobs.sink import EventSink
-from workbench.jobs.spec import JobSpec, ModelInput
+from workbench.jobs.spec import JobSpec, ModelInput, ReaderInput
 from workbench.jobs.stop_requests import Requests, request_path
 from workbench.jobs.terminal import TerminalWatch
 from workbench.jobs.verify import SeenEnough, Verification
@@ -50,6 +52,7 @@ class Job:
         params: Mapping[str, Any],
         model: ModelInput | None = None,
         files: Mapping[str, Sequence[str]] = {},
+        readers: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
         expected: Mapping[str, Any] = {},
     ) -> None:
@@ -59,19 +62,26 @@ class Job:
         self.params = dict(params)
         self.model = model
         self.files = files
+        self.readers = tuple(ReaderInput.model_validate(each) for each in readers)
         self.seed = seed
         self.expected = expected
 
-    def main(self, argv: Sequence[str] | None = None) -> int:
+    def main(self, argv: Sequence[str] | None = None, *, prog: str = "job.py") -> int:
         """Run the job as the command line says; see `--help`.
 
+        Args:
+            prog: What the help calls the script.
+
         Returns:
-            The exit code: 0 done, 1 failed, 2 wrong use, 75 paused, 130 cancelled.
+            The exit code: 0 done, 1 failed, 2 wrong use, 75 paused, 130 cancelled. A script that was stopped
+            while it ran by its own command line ends here.
         """
         words = list(sys.argv[1:] if argv is None else argv)
         script = Path(sys.argv[0]).absolute()
+        folders = plugin_folders(plugin_dir(words), script)
+        offer_folders(folders)
         try:
-            operation = load_operation(self.plugin, self.operation, plugin_folders(plugin_dir(words), script))
+            operation = load_operation(self.plugin, self.operation, folders)
         except WorkbenchError as error:
             return _refuse(words, error)
         arguments = parse(
@@ -80,6 +90,7 @@ class Job:
             fields=operation.fields,
             defaults=self.params,
             takes_model=operation.input is not None,
+            prog=prog,
         )
         try:
             check = self._verification(operation) if arguments.verify else None
@@ -99,12 +110,22 @@ class Job:
             return exits.FAILED
         if arguments.job_dir is None:
             request_path(folder).unlink(missing_ok=True)
+            if not arguments.resume:
+                _forget_told(folder)
         try:
-            return _Run(self, operation, arguments, folder, target, script.parent, check).execute()
+            code = _Run(self, operation, arguments, folder, target, script.parent, check).execute()
         finally:
             lock.release()
-            if rank:
+            if rank or arguments.verify:
                 shutil.rmtree(folder, ignore_errors=True)
+        if argv is None and code in (exits.CANCELLED, exits.PAUSED):
+            leave_at_once(code)
+        return code
+
+    def data_readers(self) -> tuple[PluginReader, ...]:
+        """What reads files of kinds that Tenfold does not know, with where the plugins lie."""
+        folders = tuple(map(str, offered_folders()))
+        return tuple(PluginReader(**each.model_dump(), folders=folders) for each in self.readers)
 
     def _verification(self, operation: Operation) -> Verification:
         if not self.expected:
@@ -193,6 +214,7 @@ class _Run:
             model=named,
             seed=self._seed,
             output_name=self._job.output_name,
+            readers=self._job.readers,
         )
 
     @property
@@ -238,6 +260,7 @@ class _Run:
             stop_now=self._stop_now,
         )
         self._context = context
+        use_data_readers(self._job.data_readers(), context.check)
         if self._check is not None:
             self._check.stop = context.fail
         self._sampler = Sampler(self._emit, context.take_amounts, context.fail)
@@ -253,11 +276,9 @@ class _Run:
         kinds = {field.name: field.kind for field in operation.fields}
         for name, value in values.items():
             if kinds[name] == "path" and value:
-                values[name] = self._found(name, value)
-                self._check_files(name, [values[name]], context)
+                values[name] = self._files(name, [value], context)[0]
             elif kinds[name] == "paths" and value:
-                values[name] = [self._found(name, each) for each in value]
-                self._check_files(name, values[name], context)
+                values[name] = self._files(name, value, context)
         params = operation.params(**values)
         if operation.input is None:
             returned: object = operation.run(context, params)
@@ -286,58 +307,41 @@ class _Run:
                 f"{self._operation.input}.",
                 remedy="Convert it first, or choose another operation.",
             )
-        expected = self._job.model
-        sha256 = expected.sha256 if expected else None
-        if sha256 is not None and self._arguments.job_dir is None:
-            # Inside a home the library vouches for its files; here anything may have been named.
-            self._check_hash(path, facts, sha256, context)
-        return Model(path=path, name=expected.name if expected else path.stem, sha256=sha256, facts=facts)
-
-    def _check_hash(self, path: Path, facts: ModelFacts, expected: str, context: WorkerContext) -> None:
-        from workbench.library.hashing import content_hash
-
-        context.log("Checking that this is the model that the script was written for.")
-        found = content_hash(path, facts.files, lambda _done, _total: context.check())
-        if found != expected:
-            self._not_the_same(path, found, expected, context)
-            self._emit(Spec(now(), self._spec(found).model_dump(mode="json")))
-
-    def _check_files(self, name: str, paths: Sequence[str], context: WorkerContext) -> None:
-        """Compare files that parameters stand for with those that the job was made with."""
-        for path, expected in zip(map(Path, paths), self._job.files.get(name, ()), strict=False):
-            found = differs(path, expected)
-            if found and name not in self._arguments.values:
-                raise ModelFileError(
-                    path,
-                    f"it is another file than the job was made with: its sha256 is {found}, not {expected}.",
-                    remedy=f"Put the same file beside the script, or name this one with --set {name}=PATH.",
-                )
-            if found:
-                self._not_the_same(path, found, expected, context)
-
-    def _not_the_same(self, path: Path, found: str, expected: str, context: WorkerContext) -> None:
-        """Say that an input is another one. A person may mean it, but nobody compares figures then."""
-        if self._check is not None:
-            raise ModelFileError(
+        named, known = self._job.model, self._arguments.model_sha256
+        expected = named.sha256 if named else None
+        sha256 = known
+        if expected is not None:
+            sha256 = check_model(
                 path,
-                f"its sha256 is {found}, and the job was made with {expected}: figures can't be compared.",
-                remedy="Name the same file.",
+                facts,
+                expected,
+                context,
+                known=known,
+                any_model=self._arguments.any_model,
+                strict=self._check is not None,
             )
-        context.log(
-            f"{path.name} is not the same file: its sha256 is {found}, and the script names {expected}. "
-            "The result will differ.",
-            level="warning",
-        )
+        if sha256 == expected or named is None or expected is None:
+            return Model(path=path, name=named.name if named else path.stem, sha256=sha256, facts=facts)
+        self._emit(Spec(now(), self._spec(sha256).model_dump(mode="json")))
+        return Model(path=path, name=path.stem, sha256=sha256, facts=facts)
 
-    def _found(self, name: str, path: str) -> str:
-        """A parameter's path; a file or folder (an adapter is one) that the script names without its place
-        is looked for beside the script."""
-        for place in (Path(path), self._folder / path, self._beside / path):
-            if place.exists():
-                return str(place)
-        raise ModelFileError(
-            Path(path), f"the file for “{name}” was not found.", remedy=f"Name it with --set {name}=PATH."
-        )
+    def _files(self, name: str, paths: Sequence[str], context: WorkerContext) -> list[str]:
+        """Where the files of a parameter lie, compared with those that the job was made with."""
+        places = [found_beside(name, each, (self._folder, self._beside)) for each in paths]
+        known = self._job.files.get(name, ())
+        hashes = [
+            check_file(
+                name,
+                Path(place),
+                known[number] if number < len(known) else "",
+                context,
+                chosen=name in self._arguments.values,
+                strict=self._check is not None,
+            )
+            for number, place in enumerate(places)
+        ]
+        self._emit(Input(now(), name, tuple(hashes)))
+        return places
 
     def _moved(self, placed: Path) -> Path:
         """Give the result the place that `--out` named."""
@@ -350,7 +354,7 @@ class _Run:
             target = target.with_name(f"{target.name}.gguf")
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
-        os.replace(whole, target)  # noqa: PTH105 - the one atomic step, named as such
+        publish.move(whole, target)
         return target if whole == placed else target / placed.name
 
     def _described(self, result: Path, context: WorkerContext) -> Artifact:
@@ -370,11 +374,10 @@ class _Run:
                 ) from error
         files = facts.files if facts else publish.names_in(result)
         sha256 = content_hash(result, files, lambda _done, _total: context.check())
-        inside = result.is_relative_to(self._folder)
         return Artifact(
             now(),
             role="model" if role == "model" else "file",
-            path=result.relative_to(self._folder).as_posix() if inside else str(result),
+            path=_from(self._folder, result),
             sha256=sha256,
             size_bytes=publish.size_bytes(result) if facts is None else facts.size_bytes,
             format=facts.format if facts else "",
@@ -393,7 +396,7 @@ class _Run:
         self._close()
         _empty(self._folder / "checkpoints")
         if self._target is not None and self._arguments.job_dir is None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            _keep_told(self._folder)
         return exits.DONE
 
     def _verified(self, check: Verification, sha256: str | None) -> int:
@@ -403,7 +406,6 @@ class _Run:
         agreed, lines = check.outcome(sha256)
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()
-        shutil.rmtree(self._folder, ignore_errors=True)
         return exits.DONE if agreed else exits.FAILED
 
     def _end_with(self, problem: BaseException) -> int:
@@ -447,11 +449,41 @@ class _Run:
     def _close(self) -> None:
         if self._sink is not None:
             self._sink.close()
+        if self._check is not None:
+            # Here too: what is stopped in native code goes no further.
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _from(folder: Path, result: Path) -> str:
+    """Where a result lies, from the job's folder on: in it or beside it; else its whole path."""
+    if result.is_relative_to(folder):
+        return result.relative_to(folder).as_posix()
+    beside = result.is_relative_to(folder.parent)
+    return f"../{result.relative_to(folder.parent).as_posix()}" if beside else str(result)
+
+
+#: What a job told: enough to take its result back into a home, and small.
+_TOLD = ("events.jsonl", "log.txt")
+
+
+def _forget_told(folder: Path) -> None:
+    """A run that begins anew tells its own story."""
+    for name in _TOLD:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _keep_told(folder: Path) -> None:
+    """Leave what a job told in its folder, and nothing that takes up room."""
+    for each in folder.iterdir():
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each, ignore_errors=True)
+        elif each.name not in (*_TOLD, "worker.lock"):
+            each.unlink(missing_ok=True)
 
 
 def _empty(folder: Path) -> None:

@@ -296,7 +296,7 @@ def test_exported_script_runs_alone_and_gives_the_same_file(bench: Bench, tmp_pa
 
     assert ended.returncode == 0, ended.stderr
     assert out.read_bytes() == made.path.read_bytes()
-    assert sorted(each.name for each in tmp_path.glob("alone*")) == ["alone.gguf"]
+    assert sorted(each.name for each in tmp_path.glob("alone*")) == ["alone.gguf", "alone.gguf.job"]
     assert str(bench.home.root) not in script.read_text()
 
 
