@@ -10,6 +10,7 @@ from typing import Any
 from workbench.cli.answer import Answer, size, table
 from workbench.cli.follow import run_job
 from workbench.errors import UsageError
+from workbench.export.recipe import export_recipe
 from workbench.home import Home
 from workbench.library.hash_queue import HashQueue
 from workbench.library.library import Library
@@ -40,6 +41,19 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     fit.add_argument("--batch", type=int, default=1, help="sequences at once (default 1)")
     fit.add_argument("--measure", action="store_true", help="load it, measure the peak, and keep the figure")
     fit.set_defaults(command=_fit)
+    recipe = actions.add_parser(
+        "export-recipe", help="write the jobs that made it as one script", parents=[common]
+    )
+    recipe.add_argument("id", help="id, name, or the beginning of either")
+    recipe.add_argument("-o", "--out", type=Path, required=True, metavar="FILE")
+    recipe.add_argument(
+        "--from",
+        dest="begin",
+        default="",
+        metavar="MODEL",
+        help="the model on the way that the recipe starts from (default: the first that was not made here)",
+    )
+    recipe.set_defaults(command=_export_recipe)
     remove = actions.add_parser("remove", help="forget it; files in the home are deleted", parents=[common])
     remove.add_argument("id")
     remove.set_defaults(command=_remove)
@@ -187,6 +201,18 @@ def _error_bar(error_fraction: float | None, loads: int) -> str:
     if error_fraction is None:
         return " (not measured on this machine yet)"
     return f" (±{error_fraction:.0%} over {loads} load{'s' if loads != 1 else ''})"
+
+
+def _export_recipe(home: Home, arguments: argparse.Namespace) -> Answer:
+    with Session.open(home, supervise=False) as session:
+        target, steps = export_recipe(
+            home, session.library, arguments.id, arguments.out, begin=arguments.begin
+        )
+    count = f"{steps} step{'' if steps == 1 else 's'}"
+    return Answer(
+        f"Wrote {target}: {count}. Try: python {target} --help",
+        {"path": str(target.absolute()), "steps": steps},
+    )
 
 
 def _remove(home: Home, arguments: argparse.Namespace) -> Answer:
