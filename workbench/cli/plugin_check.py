@@ -48,6 +48,12 @@ def _check(home: Home, arguments: argparse.Namespace) -> Answer:
                 f"{arguments.plugin} offers no operation “{arguments.operation}”.",
                 remedy=f"It offers: {', '.join(names)}.",
             )
+        if not names:
+            return Answer(
+                "It offers no operation, so no job was run. Metrics are checked in a test: "
+                "`workbench.plugin.testing.check_metric`.",
+                {"operations": []},
+            )
         found: list[Conformance] = []
         for name in names if arguments.operation is None else [arguments.operation]:
             sys.stderr.write(f"Checking {name} …\n")
