@@ -8,30 +8,28 @@ import msgspec
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
-    QPushButton,
-    QScrollArea,
     QStackedWidget,
-    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from ui.context import AppContext
 from ui.engine_process import EngineProcess
+from ui.panels.chat.beginning import beginning, no_models
 from ui.panels.chat.chosen import Chosen, models_first, resolver
 from ui.panels.chat.composer import Composer
+from ui.panels.chat.drafters import PluginDrafters
 from ui.panels.chat.header import ChatHeader
 from ui.panels.chat.history import History
 from ui.panels.chat.live import LivePlots
 from ui.panels.chat.message import MessageView
 from ui.panels.chat.serve import ServePanel
 from ui.panels.chat.settings import ChatSettings
+from ui.panels.chat.side import ChatSide
 from ui.panels.chat.side_by_side import SideBySide
 from ui.panels.chat.talk import Talk
 from ui.panels.chat.transcript import WIDEST, Transcript
-from ui.widgets.empty_state import EmptyState
 from workbench.chat.conversations import Conversations, Turn
 from workbench.chat.presets import Presets
 from workbench.chat.votes import Votes
@@ -41,15 +39,9 @@ from workbench.library.load_history import Load
 from workbench.library.records import ModelRecord
 
 _LEFT_WIDTH = 216
-_RIGHT_WIDTH = 288
 _MEASURE_MS = 300
 #: Enough to tell a speed; nobody waits for more.
 _COMPARED_TOKENS = 128
-_SUGGESTIONS = (
-    "Explain what quantizing a model does, in three sentences.",
-    "Write a Python function that checks whether a word is a palindrome.",
-    "Give me five names for a bakery by the sea.",
-)
 
 
 class ChatPage(QWidget):
@@ -75,6 +67,7 @@ class ChatPage(QWidget):
         self._waiting_text = ""
         self._stale = True
         self.engine = EngineProcess(self)
+        self.drafters = PluginDrafters(context.session.catalogue, self)
         self.talk = Talk(self.engine, self._conversations, self)
         self._measure_soon = QTimer(self)
         self._measure_soon.setSingleShot(True)
@@ -131,7 +124,7 @@ class ChatPage(QWidget):
 
     def show_live(self) -> None:
         """Show the plots beside the conversation."""
-        self._right.setCurrentWidget(self._live_room)
+        self._right.show_live()
 
     def load(self) -> None:
         """Load the chosen model as the settings say."""
@@ -216,6 +209,10 @@ class ChatPage(QWidget):
     def showEvent(self, event: object) -> None:
         if self._stale:
             self.refresh()
+        self.drafters.look()
+
+    def hideEvent(self, event: object) -> None:
+        self.drafters.rest()
 
     # --- what the engine says -----------------------------------------------------------------------
 
@@ -415,36 +412,19 @@ class ChatPage(QWidget):
         self.transcript = Transcript(self._context.theme)
         self.composer = Composer(self._context.theme)
         presets = Presets(self._session.store)
-        self.settings = ChatSettings(self._context.theme, presets, self._session.home.cache / "prompts")
+        self.settings = ChatSettings(self._context.theme, presets, self._session.home)
         self.live = LivePlots(self._context.theme)
         self.serve = ServePanel(self._session.home)
         self.side_by_side = SideBySide(
             self._context.theme, self.settings, presets, self._resolve, Votes(self._session.store)
         )
         self._talking = self.transcript
-        self._beginning = self._make_beginning()
-        models = QPushButton("Go to Models")
-        models.setProperty("variant", "primary")
-        models.clicked.connect(lambda: self._context.open_page.emit("models", None))
-        self._no_models = EmptyState(
-            "chat",
-            "No model to talk to yet",
-            "Add one on the Models page: the sample model, a file of yours, or one from the hub.",
-            [models],
-        )
+        self._beginning = beginning(self.composer.set_text)
+        self._no_models = no_models(lambda: self._context.open_page.emit("models", None))
         self._stack = QStackedWidget()
         for widget in (self._talking, self._beginning, self._no_models, self.side_by_side):
             self._stack.addWidget(widget)
-        self._right = QTabWidget()
-        self._right.setFixedWidth(_RIGHT_WIDTH)
-        self._right.setDocumentMode(True)
-        self._right.setAccessibleName("Settings and live figures")
-        self._right.tabBar().setAccessibleName("Settings or live figures")
-        self._right.tabBar().setDrawBase(False)
-        self._right.addTab(self.settings, "Settings")
-        self._live_room = _scrolling(self.live)
-        self._right.addTab(self._live_room, "Live")
-        self._right.addTab(self.serve, "Serve")
+        self._right = ChatSide(self.settings, self.live, self.serve)
         middle = QVBoxLayout()
         middle.setSpacing(10)
         middle.addWidget(self._stack, 1)
@@ -466,25 +446,12 @@ class ChatPage(QWidget):
         column.addLayout(body, 1)
         self.header.show_idle()
 
-    def _make_beginning(self) -> EmptyState:
-        buttons = []
-        for number, text in enumerate(_SUGGESTIONS, start=1):
-            button = QPushButton(("Explain", "Code", "Ideas")[number - 1])
-            button.setToolTip(text)
-            button.setAccessibleName(text)
-            button.clicked.connect(lambda _on=False, text=text: self.composer.set_text(text))
-            buttons.append(button)
-        return EmptyState(
-            "chat",
-            "Begin a conversation",
-            "Write below; the chosen model is loaded when you send. Everything stays on this machine.",
-            buttons,
-        )
-
     def _connect(self) -> None:
         context = self._context
         context.models_changed.connect(self._models_changed)
         context.closing.connect(self.close_engines)
+        self.drafters.found.connect(self.settings.loading.draft.set_drafters)
+        self.drafters.failed.connect(self._report_error)
         self.engine.loading.connect(self.header.show_loading)
         self.engine.loaded.connect(self._loaded)
         self.engine.failed.connect(self._engine_failed)
@@ -557,14 +524,3 @@ class ChatPage(QWidget):
             self._actions.append(action)
         self._stop_action = self._actions[1]
         self._stop_action.setEnabled(False)
-
-
-def _scrolling(content: QWidget) -> QScrollArea:
-    """A part that a low window can't show whole."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setWidget(content)
-    return area

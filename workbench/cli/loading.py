@@ -14,12 +14,11 @@ from workbench.engines.drafts import propose_draft
 from workbench.engines.request import AdapterOptions, DraftOptions, EngineName, KvType, LoadOptions
 from workbench.engines.wire import LoadReport
 from workbench.errors import NotFoundError, UsageError
-from workbench.jobs.loading import FILE_PREFIX
 from workbench.library.bases import base_to_load, no_base
 from workbench.library.load_history import Load
 from workbench.library.records import ModelRecord
 from workbench.model import ModelFormat
-from workbench.plugin_home.finding import site_of
+from workbench.plugin_home.drafting import draft_of
 from workbench.session import Session
 
 #: How `--draft` names a drafter that a plugin offers.
@@ -192,13 +191,7 @@ def _draft(session: Session, model: NamedModel, arguments: argparse.Namespace) -
 
 
 def _of_plugin(session: Session, name: str, tokens: int) -> DraftOptions:
-    """A drafter that a plugin offers, with where the engine's process finds the plugin."""
-    entry = session.catalogue.drafter(name)
-    is_file = entry.plugin.startswith(FILE_PREFIX)
-    place = session.home.plugins if is_file else site_of(session.home, entry.plugin)
-    return DraftOptions(
-        kind="plugin", plugin=entry.plugin, name=entry.name, path=str(place or ""), tokens=tokens
-    )
+    return draft_of(session.home, session.catalogue.drafter(name), tokens)
 
 
 def _proposed(session: Session, model: NamedModel, tokens: int) -> DraftOptions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
+from tests.fixtures.entries import PLUGINS
 from ui.context import AppContext
 from ui.pages.chat import ChatPage
 from workbench.chat.conversations import Turn
@@ -256,6 +258,25 @@ def test_guesses_are_coloured_counted_and_compared(page: ChatPage, qtbot: QtBot)
     qtbot.waitUntil(panel.button.isEnabled, timeout=WAIT_MS)
     assert "The tokens are the same." in panel._result.text()
     assert len(page._turns) == 2
+
+
+def test_a_drafter_of_a_plugin_is_offered_and_guesses(
+    context: AppContext, page: ChatPage, qtbot: QtBot
+) -> None:
+    page.hide()
+    shutil.copy(PLUGINS / "guess.py", context.session.home.plugins)
+    draft = page.settings.loading.draft
+    page.show()
+    qtbot.waitUntil(lambda: draft.findData("plugin:repeat-period") > 0, timeout=WAIT_MS)
+
+    draft.setCurrentIndex(draft.findData("plugin:repeat-period"))
+    page.settings.form.preset.setCurrentText("Greedy")
+    page.settings.form._take(page.settings.form.preset.currentIndex())
+    ask(page, qtbot, "again and again and again and again")
+
+    assert "Repeat the period (plugin)" in draft.currentText()
+    figures = page.transcript.views[1].turn
+    assert figures is not None and figures.figures["drafted"] > 0
 
 
 def test_what_was_guessed_is_coloured_where_it_stands(page: ChatPage) -> None:

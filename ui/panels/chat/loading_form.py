@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
+from ui.panels.chat.draft_choice import DraftChoice
 from ui.panels.chat.rows import add_row, count, narrow_form, refill
 from ui.widgets.card import label
 from ui.widgets.form_inputs import CalmComboBox
 from workbench.engines.choose import ENGINES, choose_engine, conflicts
-from workbench.engines.drafts import possible_drafts, propose_draft
-from workbench.engines.request import AdapterOptions, DraftOptions, LoadOptions
+from workbench.engines.request import AdapterOptions, LoadOptions
 from workbench.errors import WorkbenchError
 from workbench.hardware import machine
+from workbench.home import Home
 from workbench.library.records import ModelRecord
 from workbench.model import ModelFormat
 
@@ -27,7 +27,7 @@ class LoadingForm(QWidget):
     """See the module.
 
     Args:
-        prompts: Where computed prompts are kept, when the person wants them kept.
+        home: Where computed prompts are kept, when the person wants them kept, and plugins lie.
 
     Signals:
         edited: Another way of loading is asked for.
@@ -35,11 +35,10 @@ class LoadingForm(QWidget):
 
     edited = Signal()
 
-    def __init__(self, prompts: Path, parent: QWidget | None = None) -> None:
+    def __init__(self, home: Home, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._prompts = prompts
+        self._prompts = home.cache / "prompts"
         self._record: ModelRecord | None = None
-        self._proposed: ModelRecord | None = None
         self.engine = CalmComboBox()
         self.context = count(
             0, 10_000_000, "Longest conversation in tokens; automatic is what the model was made for"
@@ -59,10 +58,10 @@ class LoadingForm(QWidget):
         for title, value in (("As they are", "as-is"), ("8 bits", "8-bit"), ("4 bits", "4-bit")):
             self.weights.addItem(title, value)
         self.weights.setToolTip("Quantize while loading, with bitsandbytes")
-        self.draft = CalmComboBox()
+        self.draft = DraftChoice(home)
         self._proposal = QPushButton()
         self._proposal.setProperty("variant", "quiet")
-        self._proposal.clicked.connect(self.use_proposal)
+        self._proposal.clicked.connect(self.draft.use_proposal)
         self._proposal.setVisible(False)
         self.keep_prompts = QCheckBox("Keep computed prompts on disk")
         self.keep_prompts.setToolTip("The beginning of a conversation is not computed again after a restart")
@@ -70,19 +69,12 @@ class LoadingForm(QWidget):
         self._conflicts.setProperty("tone", "warn")
         self._conflicts.setVisible(False)
         refill(self.engine, [("Automatic", None)])
-        refill(self.draft, [("None", ""), ("The prompt itself (n-grams)", "ngram")])
         self._build()
 
     def options(
         self, record: ModelRecord, *, parallel: int, adapters: tuple[AdapterOptions, ...] = ()
     ) -> LoadOptions:
         """How the model is to be loaded."""
-        draft: DraftOptions | None = None
-        chosen = self.draft.currentData()
-        if chosen == "ngram":
-            draft = DraftOptions(kind="ngram")
-        elif isinstance(chosen, str) and chosen:
-            draft = DraftOptions(kind="model", path=chosen)
         layers = self.gpu_layers.value()
         return LoadOptions(
             path=str(record.path),
@@ -94,7 +86,7 @@ class LoadingForm(QWidget):
             kv_type=self.kv_type.currentData(),
             flash_attention=self.flash.currentData(),
             weights=self.weights.currentData(),
-            draft=draft,
+            draft=self.draft.options(),
             adapters=adapters,
             prompt_cache=str(self._prompts) if self.keep_prompts.isChecked() else None,
         )
@@ -102,26 +94,11 @@ class LoadingForm(QWidget):
     def set_model(self, record: ModelRecord, models: Sequence[ModelRecord]) -> None:
         """Offer what suits this model: its engines, and drafts of its kind that are smaller."""
         self._record = record
-        self._proposed = propose_draft(record, models)
-        proposed = self._proposed.id if self._proposed is not None else ""
         self.blockSignals(True)
         refill(
             self.engine, [("Automatic", None), *((name, name) for name in ENGINES[FORMATS[record.format]])]
         )
-        refill(
-            self.draft,
-            [
-                ("None", ""),
-                ("The prompt itself (n-grams)", "ngram"),
-                *(
-                    (
-                        f"{each.name} · {each.quantization}{' (proposed)' if each.id == proposed else ''}",
-                        str(each.path),
-                    )
-                    for each in possible_drafts(record, models)
-                ),
-            ],
-        )
+        self.draft.set_model(record, models)
         self.blockSignals(False)
         self._show_notes()
 
@@ -152,19 +129,13 @@ class LoadingForm(QWidget):
         column.addWidget(self.keep_prompts)
         column.addWidget(self._conflicts)
 
-    def use_proposal(self) -> None:
-        """Choose the proposed draft, where there is one."""
-        if self._proposed is not None:
-            self.draft.setCurrentIndex(max(0, self.draft.findData(str(self._proposed.path))))
-            self.draft.setFocus()
-
     def _edited(self) -> None:
         if not self.signalsBlocked():
             self._show_notes()
             self.edited.emit()
 
     def _show_notes(self) -> None:
-        record, proposed = self._record, self._proposed
+        record, proposed = self._record, self.draft.proposed
         if record is None:
             return
         offered = proposed is not None and not self.draft.currentData()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
@@ -15,6 +14,7 @@ from ui.theme import Theme
 from ui.widgets.card import label
 from workbench.chat.presets import Presets
 from workbench.engines.request import AdapterOptions, AdapterUse, LoadOptions, Overflow, Sampling
+from workbench.home import Home
 from workbench.library.records import ModelRecord
 
 
@@ -22,7 +22,7 @@ class ChatSettings(QScrollArea):
     """See the module.
 
     Args:
-        prompts: Folder for computed prompts that are to be kept.
+        home: Where computed prompts are kept, and plugins lie.
 
     Signals:
         system_changed: The person is done changing the system prompt.
@@ -36,14 +36,14 @@ class ChatSettings(QScrollArea):
     presets_changed = Signal()
     failed = Signal(object)
 
-    def __init__(self, theme: Theme, presets: Presets, prompts: Path, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, presets: Presets, home: Home, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWidgetResizable(True)
         self.setAccessibleName("Settings of the conversation")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.form = SamplingForm(theme, presets)
-        self.loading = LoadingForm(prompts)
+        self.loading = LoadingForm(home)
         self.adapters = AdaptersForm(theme)
         self._column = QVBoxLayout()
         inside = QWidget()
