@@ -65,15 +65,15 @@ def test_the_held_out_loss_falls_and_the_published_adapter_has_it(
 
 
 def test_both_engines_say_what_was_taught(
-    tmp_path: Path, small_hf: Path, run_plugin: Callable[..., Any]
+    tmp_path: Path, small_hf: Path, run_here: Callable[..., Any]
 ) -> None:
     data = tmp_path / "yes.jsonl"
     rows = [{"prompt": f"What comes after {at}?", "completion": "yes yes yes yes"} for at in range(60)]
     data.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    ran = run_plugin(
+    ran = run_here(
         "finetune-mlx",
         small_hf,
-        data=[str(data)],
+        data=[data],
         method="rslora",
         steps=20,
         learning_rate=0.02,
@@ -81,7 +81,6 @@ def test_both_engines_say_what_was_taught(
         evaluate_every=20,
         proof=False,
     )
-    assert ran.code == 0, (ran.folder / "log.txt").read_text(encoding="utf-8")
 
     said: dict[str, dict[str, str]] = {}
     for name in ("mlx", "torch"):

@@ -54,13 +54,12 @@ def _kld(reference: Path, candidate: Path) -> float:
 
 
 def test_result_keeps_to_the_size_and_is_nearer_than_low_bits_alone(
-    small_hf: Path, text: Path, run_plugin: Callable[..., Any]
+    small_hf: Path, text: Path, run_here: Callable[..., Any]
 ) -> None:
-    low = run_plugin("mlx-quantize", small_hf, bits="2", group_size="32")
+    low = run_here("mlx-quantize", small_hf, bits="2", group_size="32")
 
-    mixed = run_plugin("mlx-mixed", small_hf, bits_per_weight=7.5, text=str(text), **SETTINGS)
+    mixed = run_here("mlx-mixed", small_hf, bits_per_weight=7.5, text=str(text), **SETTINGS)
 
-    assert mixed.code == 0, mixed.error
     assert 6.5 < inspect(mixed.result).bits_per_weight <= 7.5
     assert set(_bits(mixed.result)) >= {8}
     assert _kld(small_hf, mixed.result) < 0.8 * _kld(small_hf, low.result)
