@@ -246,6 +246,8 @@ def test_events_that_no_calendar_and_no_plot_can_show_are_left_out(session: Sess
         {"kind": "nothing we know", "t": 1.0},
     )
     away = folder_from_elsewhere(tmp_path / "away", before=odd)
+    deep = '{"kind": "spec", "t": 1.0, "spec": {"a": ' + "[" * 100_000 + "]" * 100_000 + "}}\n"
+    (away / "events.jsonl").write_text(deep + (away / "events.jsonl").read_text())
 
     folder = session.board.get(import_result(session, away, _SPEC).job_id).folder
 
