@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     try:
         method = _method(plugin, name, [Path(each) for each in folders])
         for row in method.read(Path(file)):
-            out.write(_line(row))
+            out.write(row_line(row))
             out.flush()
         out.write(b'{"end": true}\n')
     except WorkbenchError as error:
@@ -62,7 +62,8 @@ def _method(plugin: str, name: str, folders: list[Path]) -> ReaderMethod:
     return methods[name]
 
 
-def _line(row: Any) -> bytes:
+def row_line(row: Any) -> bytes:
+    """What a reader gave as a line of JSON: `{"row": …}`, or `{"problem": …}` for what is none."""
     if isinstance(row, BadRowError):
         return _problem(str(row))
     if not isinstance(row, Mapping):

@@ -15,7 +15,7 @@ from workbench.data.plain import plain_text
 from workbench.data.plugin_reader import PluginReader, data_readers, reader_of, use_data_readers
 from workbench.data.reading import read_rows
 from workbench.errors import JobCancelled
-from workbench.plugin.reading_process import _line
+from workbench.plugin.reading_process import row_line
 
 _PLUGINS = Path(__file__).parents[2] / "fixtures" / "plugins"
 _LETTERS = PluginReader(
@@ -126,12 +126,12 @@ def test_waiting_for_a_reader_heeds_a_cancel(tmp_path: Path) -> None:
     ],
 )
 def test_nonsense_is_a_bad_row(row: object, told: str) -> None:
-    assert told.encode() in _line(row)
+    assert told.encode() in row_line(row)
 
 
 def test_long_text_of_another_script_is_no_bad_row() -> None:
     # As JSON with escapes it has 18 MB.
-    assert _line({"text": "字" * 3_000_000}).startswith(b'{"row"')
+    assert row_line({"text": "字" * 3_000_000}).startswith(b'{"row"')
 
 
 def test_other_code_of_a_plugin_makes_another_digest(tmp_path: Path) -> None:

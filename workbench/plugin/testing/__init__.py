@@ -13,9 +13,11 @@ from __future__ import annotations
 from workbench.jobs.events import Log, Metric, Progress, Sample
 from workbench.plugin.testing.conformance import check_operation
 from workbench.plugin.testing.measuring import check_metric
+from workbench.plugin.testing.reading import check_reader
 from workbench.plugin.testing.recording import FakeClock, RecordingJob, run_here
 from workbench.plugin.testing.results import Check, Conformance
 from workbench.plugin.testing.tiny_models import tiny_model
+from workbench.plugin.testing.training import check_training_method
 
 __all__ = [
     "Check",
@@ -28,6 +30,8 @@ __all__ = [
     "Sample",
     "check_metric",
     "check_operation",
+    "check_reader",
+    "check_training_method",
     "run_here",
     "tiny_model",
 ]
