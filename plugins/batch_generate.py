@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from plugins._mlx_kernels import kernels_kept
 from plugins._prompt_rows import PromptRow, read_prompts
 from workbench.plugin import (
     Delta,
@@ -28,6 +30,10 @@ from workbench.plugin import (
     threads_of_worker,
 )
 from workbench.plugin import operation as declare
+
+#: What the answers took. It lies in the job's folder and not in the result: one seed gives one result.
+MEASURED = "measured.jsonl"
+_TAKEN = ("cached_tokens", "queued_s", "time_to_first_token_s", "decode_s", "tokens_per_s")
 
 
 class BatchGenerateParams(Params):
@@ -59,14 +65,14 @@ class BatchGenerateParams(Params):
     output=None,
     label="answers",
     resumable=True,
-    reproducible=False,
 )
 def batch_generate(job: JobContext, model: Model, params: BatchGenerateParams) -> Path:
     """Answer every prompt of a JSONL or CSV file at full batch width, and write the answers as JSONL.
 
-    Each answer's row has `line`, `id`, `text`, `reason`, the tokens of prompt and answer, and its timing in
-    seconds: `queued_s`, `time_to_first_token_s`, `decode_s`, `tokens_per_s`. A row that can't be answered has
-    `error` instead. Rows stand in the order of the file.
+    Each answer's row has `line`, `id`, `text`, `reason` and the tokens of prompt and answer. A row that can't
+    be answered has `error` instead. Rows stand in the order of the file. How long each took is written to
+    `measured.jsonl` in the job's folder: `cached_tokens`, `queued_s`, `time_to_first_token_s`, `decode_s`,
+    `tokens_per_s`.
 
     An answer is kept as soon as it is done; going on after a pause or a kill answers only what is missing.
     Each row has a seed of its own, made from the job's and its line, so that it does not depend on its
@@ -85,12 +91,15 @@ def batch_generate(job: JobContext, model: Model, params: BatchGenerateParams) -
     missing = [row for row in rows if row.line not in done]
     if missing:
         answered = _spread if params.workers > 1 else _alone
-        with kept.open("a", encoding="utf-8", newline="\n") as file:
+        keeping = kernels_kept(job) if model.facts.format == "mlx" else nullcontext()
+        with keeping, kept.open("a", encoding="utf-8", newline="\n") as file:
             for result in answered(job, model, missing, params, len(rows)):
                 done[result["line"]] = result
                 file.write(json.dumps(result, ensure_ascii=False) + "\n")
                 file.flush()
-    return _write(job.out / f"{job.output_name}.jsonl", [done[row.line] for row in rows])
+    results = [done[row.line] for row in rows]
+    _write(job.folder / MEASURED, [_measured(each) for each in results if "error" not in each])
+    return _write(job.out / f"{job.output_name}.jsonl", [_answer(each) for each in results])
 
 
 def _alone(
@@ -244,6 +253,15 @@ def _result(row: PromptRow, end: Finished) -> dict[str, Any]:
         "decode_s": round(figures.decode_s, 6),
         "tokens_per_s": round(figures.tokens_per_s, 3),
     }
+
+
+def _answer(result: dict[str, Any]) -> dict[str, Any]:
+    """What the same seed gives again."""
+    return {name: value for name, value in result.items() if name not in _TAKEN}
+
+
+def _measured(result: dict[str, Any]) -> dict[str, Any]:
+    return {name: result[name] for name in ("line", "id", *_TAKEN) if name in result}
 
 
 def _read_kept(path: Path) -> dict[int, dict[str, Any]]:

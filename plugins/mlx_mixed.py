@@ -7,13 +7,14 @@ from typing import Any, Literal
 
 from plugins._fitting_text import fitting_text
 from plugins._mixed_choice import Option, choose, smallest_size
+from plugins._mlx_kernels import kernels_kept
+from plugins._mlx_present import import_mlx
 from plugins._mlx_quantizing import compute_layers, load_lazily
 from plugins._mlx_sensitivity import Levels, layer_gains, quantizable
 from workbench.plugin import (
     Divergence,
     JobContext,
     LoadOptions,
-    MissingExtraError,
     Model,
     Param,
     ParameterError,
@@ -77,10 +78,9 @@ def mlx_mixed(job: JobContext, model: Model, params: MlxMixedParams) -> Path:
     ones; the best set within the size is stored in high bits. A gradient takes the memory of a training
     step. Each window that was measured is kept, and going on after a pause ends in the same choice.
     """
-    try:
-        from mlx_lm.utils import quantize_model, save
-    except ImportError as error:
-        raise MissingExtraError("MLX (mlx-lm)", "mlx") from error
+    import_mlx(job)
+    from mlx_lm.utils import quantize_model, save
+
     levels = Levels(int(params.low_bits), int(params.high_bits), int(params.group_size))
     if levels.high <= levels.low:
         raise ParameterError("high_bits", "The high bits must be more than the low ones.")
@@ -95,16 +95,11 @@ def mlx_mixed(job: JobContext, model: Model, params: MlxMixedParams) -> Path:
             remedy="Allow more, or choose fewer low bits or a larger group.",
         )
     measured, _, _ = load_lazily(model)
-    gains, windows = layer_gains(
-        job,
-        model,
-        measured,
-        tokenizer,
-        fitting_text(params.text),
-        levels,
-        width=params.width,
-        windows=params.windows,
-    )
+    text = fitting_text(params.text)
+    with kernels_kept(job):
+        gains, windows = layer_gains(
+            job, model, measured, tokenizer, text, levels, width=params.width, windows=params.windows
+        )
     del measured
     chosen = choose(_options(loaded, levels, gains), budget)
     better = {name for name, option in chosen.items() if option.type == "high"}
@@ -122,7 +117,8 @@ def mlx_mixed(job: JobContext, model: Model, params: MlxMixedParams) -> Path:
     compute_layers(job, loaded)
     save(target, str(model.path), loaded, tokenizer, config)
     del loaded
-    _report(job, model, target, windows)
+    with kernels_kept(job):
+        _report(job, model, target, windows)
     return target
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from plugins._mlx_present import import_mlx
 from plugins._mlx_quantizing import compute_layers, load_lazily
 from workbench.plugin import (
     Choice,
     JobContext,
-    MissingExtraError,
     Model,
     Param,
     ParameterError,
@@ -79,10 +79,9 @@ def mlx_quantize(job: JobContext, model: Model, params: MlxQuantizeParams) -> Pa
     Layers are computed one at a time. Layers whose width is no multiple of the group size stay as they are.
     It also runs on Linux, slowly, and gives the same files. Resuming after a pause begins anew.
     """
-    try:
-        from mlx_lm.utils import quantize_model, save
-    except ImportError as error:
-        raise MissingExtraError("MLX (mlx-lm)", "mlx") from error
+    import_mlx(job)
+    from mlx_lm.utils import quantize_model, save
+
     bits, group_size = _FIXED.get(params.mode, (int(params.bits), int(params.group_size)))
     job.reserve(job.out, int(model.facts.parameters * (bits + 32 / group_size) / 8))
     target = job.out / job.output_name

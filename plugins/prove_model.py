@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
+from plugins._mlx_kernels import kernels_kept
 from workbench.plugin import (
     JobContext,
     Model,
@@ -132,32 +134,33 @@ def prove_model(job: JobContext, model: Model, params: ProveParams) -> Path:
     if params.against is not None:
         reference = measured_model(params.against, params.against_name, check=job.check)
     names = [*params.between_names, *([""] * len(params.between))][: len(params.between)]
-    card = prove(
-        ProofRequest(
-            candidate=measured_model(model.path, model.name, model.sha256, check=job.check),
-            reference=reference,
-            form=params.form,
-            text=plain_text(params.text) if params.text is not None else None,
-            text_name=params.text.name if params.text is not None else "",
-            windows=params.windows or None,
-            tasks=tuple(params.tasks),
-            between=tuple(
-                measured_model(path, name, check=job.check)
-                for path, name in zip(params.between, names, strict=True)
+    with kernels_kept(job) if model.facts.format == "mlx" else nullcontext():
+        card = prove(
+            ProofRequest(
+                candidate=measured_model(model.path, model.name, model.sha256, check=job.check),
+                reference=reference,
+                form=params.form,
+                text=plain_text(params.text) if params.text is not None else None,
+                text_name=params.text.name if params.text is not None else "",
+                windows=params.windows or None,
+                tasks=tuple(params.tasks),
+                between=tuple(
+                    measured_model(path, name, check=job.check)
+                    for path, name in zip(params.between, names, strict=True)
+                ),
+                stage=params.stage,
+                seed=job.seed,
+                threads=job.threads,
+                retrained=params.retrained,
+                merged=params.merged,
+                speed=params.speed,
+                again=params.again,
+                metrics=tuple(params.metrics),
+                workers=params.workers,
             ),
-            stage=params.stage,
-            seed=job.seed,
-            threads=job.threads,
-            retrained=params.retrained,
-            merged=params.merged,
-            speed=params.speed,
-            again=params.again,
-            metrics=tuple(params.metrics),
-            workers=params.workers,
-        ),
-        cache=job.cache,
-        report=job,
-    )
+            cache=job.cache,
+            report=job,
+        )
     job.log(card.headline)
     target = job.out / f"{job.output_name}.proof.json"
     target.write_bytes(encode_card(card))
