@@ -49,16 +49,20 @@ class Line:
         value: The model's figure.
         reference: That of what it was compared with; empty where it has none.
         meaning: One sentence for who doesn't know the word.
+        together: Both figures in their order, where one unit is enough for them.
     """
 
     label: str
     value: str
     reference: str = ""
     meaning: str = ""
+    together: str = ""
 
     @property
     def change(self) -> str:
         """Both figures in their order: `14.2 → 14.8`; the model's alone where there is no other."""
+        if self.together:
+            return self.together
         return f"{self.reference} → {self.value}" if self.reference else self.value
 
 
@@ -85,13 +89,14 @@ def metric_line(metric: Metric) -> Line:
     title, unit = _cut(metric.title, _MOST_TITLE), _cut(metric.unit, _MOST_UNIT)
     if metric.figure is None:
         return Line(title, "could not be measured", "", f"{metric.problem}.")
-    reference, meaning = "", _METRIC[metric.better]
+    reference, meaning, together = "", _METRIC[metric.better], ""
     if metric.reference is not None:
         reference = _figure(metric.reference, unit)
+        together = f"{_figure(metric.reference)} → {_figure(metric.figure, unit)}"
         meaning = f"{meaning} {_difference(metric)}".strip()
     elif metric.problem:
         meaning = f"Of the reference it could not be measured: {metric.problem}."
-    return Line(title, _figure(metric.figure, unit), reference, meaning)
+    return Line(title, _figure(metric.figure, unit), reference, meaning, together)
 
 
 def metric_sentence(metric: Metric) -> str:

@@ -76,7 +76,7 @@ def test_figures_of_plugins_are_lines_of_the_card(shown: ProofCard) -> None:
     shown.show_card(replace(cards.card("Q4_K_M"), metrics=cards.metrics()))
 
     said = words_of(shown)
-    assert "Length of answers" in said and "40 ± 3 tokens → 41 ± 3 tokens" in said
+    assert "Length of answers" in said and "40 ± 3 → 41 ± 3 tokens" in said
     assert "Loops could not be measured" in said
     tips = {each.toolTip() for each in shown.findChildren(QLabel)}
     assert "RuntimeError: no idea." in tips and "No difference shown." in tips

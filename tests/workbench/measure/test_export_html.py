@@ -56,7 +56,7 @@ def test_page_holds_every_part_of_the_card() -> None:
         "no difference shown",
         "chat template",
         "The dog sat.",
-        "Length of answers40 ± 3 tokens → 41 ± 3 tokensNo difference shown.",
+        "Length of answers40 ± 3 → 41 ± 3 tokensNo difference shown.",
         "Loopscould not be measuredRuntimeError: no idea.",
         "llama.cpp 0.3.36 on CPU",
     ):
