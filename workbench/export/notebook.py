@@ -20,7 +20,7 @@ script = Path("{name}.py")
 script.write_text(SCRIPT, encoding="utf-8")
 words = [sys.executable, str(script), "--job-dir", str(FOLDER), "--seed", str(SEED)]
 if MODEL:
-    words += ["--model", MODEL]
+    words += ["--model", MODEL, *(["--any-model"] if ANY_MODEL else [])]
 for name, value in PARAMS.items():
     if value != OF_THE_JOB.get(name):
         if isinstance(value, dict):
@@ -33,6 +33,11 @@ with subprocess.Popen(
         print(line, end="")
 if run.returncode != 0:
     raise RuntimeError(f"The job ended with the code {{run.returncode}}; the lines above say why.")
+"""
+
+_MODEL = """\
+MODEL = ""  # the path of the model
+ANY_MODEL = False  # True to do the same with another model than the one above
 """
 
 _PLOT = """\
@@ -71,7 +76,7 @@ def render_notebook(spec: JobSpec, script: str) -> str:
     original = f"# What was set in the job: only what differs is handed over.\nOF_THE_JOB = {{\n{values}}}"
     model = f"It starts from **{spec.model.name}**" if spec.model else "It starts from no model"
     known = f" (sha256 `{spec.model.sha256}`)" if spec.model and spec.model.sha256 else ""
-    given = 'MODEL = ""  # the path of the model\n' if spec.model else 'MODEL = ""  # it takes none\n'
+    given = _MODEL if spec.model else 'MODEL = ""  # it takes none\n'
     cells = [
         (
             "markdown",

@@ -131,7 +131,7 @@ class _Search:
             except NotFoundError as error:
                 raise NotFoundError(
                     f"How {what} was made is not known any more: its job {job_id} was removed.",
-                    remedy=f"Start the recipe from it: --from {what!r}" if what else "",
+                    remedy=f"`tenfold models export-recipe` starts a recipe from it with --from {what!r}.",
                     details=str(error),
                 ) from error
         return self._specs[job_id]

@@ -31,6 +31,7 @@ from workbench.jobs.sampler import Sampler
 from workbench.jobs.sink import EventSink
 from workbench.jobs.spec import JobSpec, ModelInput, ReaderInput
 from workbench.jobs.stop_requests import Requests, request_path
+from workbench.jobs.story import forget_told, keep_told, place_from
 from workbench.jobs.terminal import TerminalWatch
 from workbench.jobs.verify import SeenEnough, Verification
 from workbench.model import Model, ModelFacts
@@ -111,7 +112,7 @@ class Job:
         if arguments.job_dir is None:
             request_path(folder).unlink(missing_ok=True)
             if not arguments.resume:
-                _forget_told(folder)
+                forget_told(folder)
         try:
             code = _Run(self, operation, arguments, folder, target, script.parent, check).execute()
         finally:
@@ -377,7 +378,7 @@ class _Run:
         return Artifact(
             now(),
             role="model" if role == "model" else "file",
-            path=_from(self._folder, result),
+            path=place_from(self._folder, result),
             sha256=sha256,
             size_bytes=publish.size_bytes(result) if facts is None else facts.size_bytes,
             format=facts.format if facts else "",
@@ -396,7 +397,7 @@ class _Run:
         self._close()
         _empty(self._folder / "checkpoints")
         if self._target is not None and self._arguments.job_dir is None:
-            _keep_told(self._folder)
+            keep_told(self._folder)
         return exits.DONE
 
     def _verified(self, check: Verification, sha256: str | None) -> int:
@@ -457,33 +458,6 @@ class _Run:
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _from(folder: Path, result: Path) -> str:
-    """Where a result lies, from the job's folder on: in it or beside it; else its whole path."""
-    if result.is_relative_to(folder):
-        return result.relative_to(folder).as_posix()
-    beside = result.is_relative_to(folder.parent)
-    return f"../{result.relative_to(folder.parent).as_posix()}" if beside else str(result)
-
-
-#: What a job told: enough to take its result back into a home, and small.
-_TOLD = ("events.jsonl", "log.txt")
-
-
-def _forget_told(folder: Path) -> None:
-    """A run that begins anew tells its own story."""
-    for name in _TOLD:
-        (folder / name).unlink(missing_ok=True)
-
-
-def _keep_told(folder: Path) -> None:
-    """Leave what a job told in its folder, and nothing that takes up room."""
-    for each in folder.iterdir():
-        if each.is_dir() and not each.is_symlink():
-            shutil.rmtree(each, ignore_errors=True)
-        elif each.name not in (*_TOLD, "worker.lock"):
-            each.unlink(missing_ok=True)
 
 
 def _empty(folder: Path) -> None:

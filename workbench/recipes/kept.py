@@ -14,12 +14,11 @@ from workbench.errors import WorkbenchError
 from workbench.jobs.events import Artifact, State
 from workbench.jobs.publish import names_in
 from workbench.jobs.recover import last_event
+from workbench.jobs.story import keep_told
 from workbench.library.hashing import content_hash
 from workbench.library.inspect import inspect
 
 _ASKED = "asked.txt"
-#: What stays of a step's folder where its result is no longer needed.
-_TOLD = frozenset({"events.jsonl", "log.txt", _ASKED})
 
 
 class Kept:
@@ -66,11 +65,7 @@ class Kept:
 
     def drop_result(self) -> None:
         """Leave what the step told, and nothing that takes up room."""
-        for each in self.folder.iterdir() if self.folder.is_dir() else ():
-            if each.is_dir() and not each.is_symlink():
-                shutil.rmtree(each, ignore_errors=True)
-            elif each.name not in (*_TOLD, "worker.lock"):
-                each.unlink(missing_ok=True)
+        keep_told(self.folder, (_ASKED,))
 
     def _asked(self) -> str:
         try:

@@ -106,21 +106,27 @@ def _ready(step: Step, chosen: Mapping[str, str], folders: Sequence[Path], besid
     files: dict[str, tuple[str, ...]] = {}
     for field in operation.fields:
         value = values.get(field.name)
-        if field.kind not in ("path", "paths") or not value:
-            continue
-        names = value if isinstance(value, list) else [value]
-        known = step.job.files.get(field.name, ())
-        hashes, places = [], []
-        for number, each in enumerate(names):
-            if not isinstance(each, str):
-                places.append(each)
-                continue
-            label = f"{step.name}.{field.name}"
-            place = Path(found_beside(label, each, (beside,))).absolute()
-            expected = known[number] if number < len(known) else ""
-            is_chosen = field.name in chosen
-            hashes.append(check_file(label, place, expected, Teller(), chosen=is_chosen, strict=False))
-            places.append(str(place))
-        values[field.name] = places if isinstance(value, list) else places[0]
-        files[field.name] = tuple(hashes)
+        if field.kind in ("path", "paths") and value:
+            several = value if isinstance(value, list) else [value]
+            places, files[field.name] = _compared(step, field.name, several, beside, field.name in chosen)
+            values[field.name] = places if isinstance(value, list) else places[0]
     return ReadyStep(step, operation, values, files)
+
+
+def _compared(
+    step: Step, parameter: str, values: Sequence[Any], beside: Path, chosen: bool
+) -> tuple[list[Any], tuple[str, ...]]:
+    """Where the files of a parameter lie, and their hashes; what will be made is left as it is."""
+    label = f"{step.name}.{parameter}"
+    known = step.job.files.get(parameter, ())
+    places: list[Any] = []
+    hashes: list[str] = []
+    for number, value in enumerate(values):
+        if not isinstance(value, str):
+            places.append(value)
+            continue
+        place = Path(found_beside(label, value, (beside,))).absolute()
+        expected = known[number] if number < len(known) else ""
+        hashes.append(check_file(label, place, expected, Teller(), chosen=chosen, strict=False))
+        places.append(str(place))
+    return places, tuple(hashes)

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from workbench.errors import InUseError, UsageError, WorkbenchError
 from workbench.jobs import exits
 from workbench.jobs.events import Artifact
+from workbench.jobs.leaving import leave_at_once
 from workbench.jobs.loading import offer_folders, plugin_folders
 from workbench.jobs.spec import ModelInput
 from workbench.jobs.stop_requests import request_path
@@ -50,7 +51,10 @@ class Recipe:
         names = [step.name for step in self.steps]
         try:
             if words[:1] == [STEP_FLAG]:
-                return self._step(words[1:])
+                code = self._step(words[1:])
+                if argv is None and code in (exits.CANCELLED, exits.PAUSED):
+                    leave_at_once(code)
+                return code
             arguments = parse(
                 words, description=self._description(), steps=names, inputs=tuple(self.inputs), out=self.out
             )
@@ -113,6 +117,8 @@ class Recipe:
         wanted = self.steps[-1].sha256
         if made.sha256 == wanted:
             return f"It is the same as where this recipe was exported, sha256 {made.sha256}."
+        if not wanted:
+            return f"Its sha256 is {made.sha256}."
         text = f"Its sha256 is {made.sha256}, and where this recipe was exported it was {wanted}"
         if arguments.chosen or arguments.any_model:
             return f"{text}: values or models were chosen that differ."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -115,15 +116,26 @@ def test_recipe_is_paused_by_a_request_in_its_folder(line: Line, tmp_path: Path)
     ],
 )
 def test_what_can_not_be_right_is_refused_before_any_step(
-    line: Line, tmp_path: Path, words: tuple[str, ...], code: int, said: str
+    line: Line,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    code: int,
+    said: str,
 ) -> None:
     other = tmp_path / "other.gguf"
     other.write_bytes(line.models[0].path.read_bytes() + b"\0")
+    given = ["--model", str(line.models[0].path), "--out", str(tmp_path / "made.gguf")]
+    given += [word.format(other=other) for word in words]
+    monkeypatch.setattr(sys, "argv", [str(line.script), *given])
 
-    ended, errors = _run(line, tmp_path, *(word.format(other=other) for word in words))
+    # In this process: no step is started.
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(line.script), run_name="__main__")
 
-    assert ended == code
-    assert said in errors
+    assert ended.value.code == code
+    assert said in capsys.readouterr().err
     assert not (tmp_path / "made.gguf.work").exists()
 
 

@@ -80,7 +80,7 @@ def test_job_that_was_removed_breaks_the_chain_and_is_named(line: Line) -> None:
     finally:
         events.write_bytes(kept)
 
-    assert told.value.remedy == "Start the recipe from it: --from 'tiny-steps'"
+    assert "--from 'tiny-steps'" in told.value.remedy
     assert len(begun.links) == 3
 
 
