@@ -77,7 +77,8 @@ def _in_full(field: FieldSpec, text: str) -> str:
             return choice.value
     known = ", ".join(Offered.read(choice.value).name for choice in field.choices) or "none"
     raise UsageError(
-        f"No plugin that is switched on offers the {field.offered} “{text}”.", remedy=f"There are: {known}."
+        f"No plugin that is switched on offers the {field.offered.replace('-', ' ')} “{text}”.",
+        remedy=f"There are: {known}.",
     )
 
 

@@ -142,7 +142,8 @@ def Param(  # noqa: N802 - reads as a declaration beside pydantic's Field
         suffixes: File endings that a path, or each of several, may have, for example `(".gguf",)`; `/` where
             it may be a folder.
         made_by: An operation whose jobs make such a file; what they made is offered.
-        offered: What plugins offer of this kind is to be chosen from; a value is `PLUGIN:NAME`.
+        offered: What plugins offer of this kind is to be chosen from; a value is `PLUGIN:NAME`. A training
+            method's options stand in a mapping beside it, `NAME_options` for a parameter called `NAME`.
         search: How a sweep may vary it.
         shown_when: Conditions on other parameters under which it means anything.
         advanced: Whether a form folds it away.

@@ -170,6 +170,8 @@ def _layout_of(path: Path, given: Layout | None) -> Layout:
         # The first rows are looked at one by one: they may be long.
         return detect(rows) if given is None else completed(given, rows)
     except DataError as error:
+        if path.name in error.message:
+            raise
         problem = f" Its row in line {first.line}: {first.problem}" if first.problem else ""
         raise DataError(f"{path.name}: {error.message}{problem}", remedy=error.remedy) from error
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from workbench import __version__
 from workbench.catalogue_entry import OperationEntry
-from workbench.errors import UsageError
+from workbench.errors import ParameterError, UsageError
 from workbench.jobs.spec import JobSpec, ModelInput, ReaderInput
 from workbench.model import ModelFacts
 from workbench.offered import in_full, plugins_named
@@ -59,7 +59,7 @@ def make_spec(
         obstacles = entry.obstacles(facts)
         if obstacles:
             raise UsageError(f"{entry.title} can't be used on {model.name}. {' '.join(obstacles)}")
-    checked = in_full(entry.fields, validate(entry.fields, values))
+    checked = _checked(entry, values)
     label = entry.result_label(checked)
     output_name = file_name(f"{_stem(model)}-{label}" if model is not None else label)
     title = f"{entry.title} ({label}): {model.name}" if model is not None else f"{entry.title} {label}"
@@ -94,7 +94,7 @@ def make_follow_up(entry: OperationEntry, before: JobSpec, values: Mapping[str, 
     Raises:
         ParameterError: A value is wrong.
     """
-    checked = in_full(entry.fields, validate(entry.fields, values))
+    checked = _checked(entry, values)
     label = entry.result_label(checked)
     return JobSpec(
         operation=entry.name,
@@ -115,6 +115,22 @@ def make_follow_up(entry: OperationEntry, before: JobSpec, values: Mapping[str, 
         tenfold_version=__version__,
         api_version=entry.api_version,
     )
+
+
+def _checked(entry: OperationEntry, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Checked values, with the options of a training method that they name."""
+    checked = in_full(entry.fields, validate(entry.fields, values))
+    named = {each.key: each for each in entry.trainings}
+    for field in entry.fields:
+        method = named.get(str(checked.get(field.name))) if field.offered == "training-method" else None
+        options = f"{field.name}_options"
+        if method is not None and options in checked:
+            try:
+                validate(method.fields, checked[options])
+            except ParameterError as error:
+                told = f"{method.title}: {error.message}"
+                raise ParameterError(options, told, remedy=error.remedy) from error
+    return checked
 
 
 def _readers(entry: OperationEntry, params: Mapping[str, Any]) -> tuple[ReaderInput, ...]:
