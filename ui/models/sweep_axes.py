@@ -12,6 +12,8 @@ from ui.panels.compare.axes import linear, log
 from workbench.cluster.sweep_file import Plan, Trial
 from workbench.cluster.sweep_space import Dimension
 
+#: Values of a list that are named beside its axis.
+_MOST_NAMES = 12
 #: A metric that spans this factor is shown on a logarithmic axis.
 _WIDE = 100.0
 
@@ -77,7 +79,10 @@ def _dimension(dimension: Dimension, values: Sequence[Any]) -> SweepAxis:
             return None
         return 0.5 if len(texts) == 1 else texts.index(text) * step
 
-    ticks = tuple((share(each) or 0.0, text) for each, text in zip(ordered, texts, strict=True))
+    # Of many values only some are named, so that no two names stand on each other.
+    every = math.ceil(len(texts) / _MOST_NAMES)
+    named = list(zip(ordered, texts, strict=True))[::every]
+    ticks = tuple((share(each) or 0.0, text) for each, text in named)
     return SweepAxis(dimension.name, share, ticks)
 
 

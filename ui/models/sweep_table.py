@@ -113,7 +113,8 @@ class SweepTable(QAbstractTableModel):
         """Numbers stand on the right, below their title."""
         key = self._columns[column][0]
         values = [self._value(each, key) for each in self._trials]
-        right = key == "value" or all(isinstance(each, int | float | None) for each in values)
+        numbers = (isinstance(each, int | float | None) and not isinstance(each, bool) for each in values)
+        right = key == "value" or all(numbers)
         side = Qt.AlignmentFlag.AlignRight if right and key != "number" else Qt.AlignmentFlag.AlignLeft
         return int(side | Qt.AlignmentFlag.AlignVCenter)
 

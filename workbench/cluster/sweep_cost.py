@@ -15,15 +15,18 @@ _NEWEST = 500
 _RUNS = 5
 
 
-def typical_seconds(board: JobBoard, operation: str, model_id: str | None) -> float | None:
-    """How long a job of this kind on this model took, the median of the last few; None where none is known.
+def typical_seconds(board: JobBoard, operation: str, model_id: str | None = None) -> float | None:
+    """How long a job of this kind took, the median of the last few; None where none is known.
 
     Only a hint: the trials have other settings than those jobs had.
+
+    Args:
+        model_id: What it worked on; None for whatever it was.
     """
     took = [
         each.ended_at - each.started_at
         for each in _finished(board, operation)
-        if each.model_id == model_id and each.started_at is not None and each.ended_at is not None
+        if model_id in (None, each.model_id) and each.started_at is not None and each.ended_at is not None
     ]
     return median(took[:_RUNS]) if took else None
 

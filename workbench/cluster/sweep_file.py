@@ -84,6 +84,10 @@ _decoder = msgspec.json.Decoder(_Line)
 class Sweep:
     """A sweep as its file tells it. Reading again takes in what is new.
 
+    Attributes:
+        state, reason: As its record says last; a process that was killed said nothing.
+        since: When that was said, in seconds since the epoch.
+
     Args:
         folder: `HOME/sweeps/ID`.
     """
@@ -93,6 +97,7 @@ class Sweep:
         self.plan: Plan | None = None
         self.state: SweepState = "waiting"
         self.reason = ""
+        self.since = 0.0
         self.trials: list[Trial] = []
         self._offset = 0
 
@@ -165,7 +170,7 @@ class Sweep:
             self.plan = line
             self.trials = [Trial(t=line.t, number=at, state="waiting") for at in range(len(line.values))]
         elif isinstance(line, Turn):
-            self.state, self.reason = line.state, line.reason
+            self.state, self.reason, self.since = line.state, line.reason, line.t
         elif 0 <= line.number < len(self.trials):
             self.trials[line.number] = line
 

@@ -20,6 +20,8 @@ from workbench.jobs.events import now
 from workbench.session import Session
 
 _TICK_S = 0.1
+#: Letters of what Ray says that are passed on.
+_MOST_SAID = 300
 #: How long another process may hold the lock to look at it.
 _GLANCE_S = 2.0
 #: How long the tuner may take to end its trials.
@@ -103,9 +105,10 @@ class _Run:
             self._end_all()
             raise
         if self._failed is not None:
+            said = (str(self._failed).strip().splitlines() or [""])[0][:_MOST_SAID]
             raise WorkbenchError(
-                "The sweep failed.",
-                remedy="Look into the details; it can be resumed.",
+                f"Ray Tune failed: {type(self._failed).__name__}: {said}",
+                remedy="The sweep can be resumed.",
                 details=str(self._failed),
             ) from self._failed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from tests.fixtures.entries import shipped
 from ui.context import AppContext
 from ui.panels.sweeps.new_dialog import NewSweepDialog, SweepSubject
+from ui.panels.sweeps.preview import Cost, cost_text
 from ui.widgets.sweep_button import SweepButton
 from workbench.cluster.place import Place
 from workbench.cluster.sweep_file import Sweep, all_sweeps
@@ -110,7 +112,7 @@ def test_a_recipe_goes_to_a_place_and_varies_a_later_step(dialog: NewSweepDialog
     added = dialog.steps[1].add(dialog.steps[1].addable()[0])
     added.values.setText(str(added.spec.default))
     dialog.place.combo.setCurrentIndex(dialog.place.combo.findData("lab"))
-    dialog.parallel.setValue(3)
+    dialog.amounts.parallel.setValue(3)
 
     asked = dialog.request()
 
@@ -130,18 +132,30 @@ def test_a_range_is_drawn_from_and_what_lags_behind_can_be_ended(
     subject = SweepSubject(TUNE, ENTRIES, record, facts, values, series=("loss/held-out",))
     dialog = opened(context, subject, qtbot)
     rate = dialog.steps[0].add("learning_rate")
-    dialog.samples.setValue(5)
+    dialog.amounts.samples.setValue(5)
     dialog.stop_early.setChecked(True)
 
     asked = dialog.request()
 
-    assert rate.is_range and not dialog.drawn.isEnabled() and dialog.count.text() == "5 trials"
+    assert rate.is_range and not dialog.amounts.choice.isEnabled() and dialog.count.text() == "5 trials"
     assert (asked.metric, asked.samples, asked.stop_early) == ("loss/held-out", 5, True)
     assert any(text.startswith("learning_rate=log:1e-05:") for text in asked.vary)
     dialog.judging.metric.setCurrentIndex(dialog.judging.metric.findData("seconds"))
     assert not dialog.request().stop_early
     dialog.hide()
     dialog.deleteLater()
+
+
+def test_the_cost_counts_what_works_at_the_same_time_and_owns_up_to_what_is_not_known() -> None:
+    cost = Cost(
+        seconds=60.0, on_top=True, parallel=4, slots=2, result_bytes=3_000_000_000, free_bytes=9_000_000_000
+    )
+
+    told = cost_text(8, cost).replace("\u202f", " ")
+
+    assert "let 2 jobs work at the same time" in told and "about 4 min" in told
+    assert "comes on top" in told and "3 GB; 9 GB are free" in told
+    assert "not known" in cost_text(8, replace(cost, seconds=None))
 
 
 def test_without_ray_the_button_says_what_to_install(monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:

@@ -12,7 +12,9 @@ from PySide6.QtGui import QImage, QPainter
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from ui.context import AppContext
 from ui.models.sweep_axes import axes_of, goodness
+from ui.panels.shell.quitting import ask_to_stop
 from ui.panels.sweeps.dialog import SweepsDialog
 from ui.theme import Theme
 from ui.tokens import DARK, LIGHT
@@ -116,6 +118,39 @@ def test_a_sweep_at_work_is_stopped_and_one_that_was_killed_is_resumed(
     dialog.look()
     assert "interrupted" in dialog._state.text()
     assert dialog.act_button.text() == "Resume" and dialog.act_button.isEnabled()
+
+
+def test_a_window_that_stops_its_jobs_stops_the_sweeps_that_submit_them(
+    sweep: Sweep, context: AppContext
+) -> None:
+    sweep.write(Turn(t=3, state="running"))
+
+    ask_to_stop(context.session, ())
+    assert not sweep.stop_file.exists()
+    with sweep.lock().acquire(timeout=0):
+        ask_to_stop(context.session, ())
+
+    assert sweep.stop_file.exists()
+
+
+def test_a_long_list_names_only_some_of_its_values() -> None:
+    many = Dimension(name="many", values=tuple(range(40)))
+    values = tuple({"many": each} for each in range(40))
+    plan = Plan(
+        t=0,
+        title="",
+        operation="",
+        model="",
+        dimensions=(many,),
+        values=values,
+        specs=(),
+        metric="m",
+        mode="min",
+    )
+
+    axis, _metric = axes_of(plan, [])
+
+    assert 8 <= len(axis.ticks) <= 12 and axis.share(39) == 1
 
 
 def test_why_a_sweep_and_a_trial_failed_can_be_read(sweep: Sweep, dialog: SweepsDialog) -> None:

@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from workbench.cluster.sweep_file import Plan, Sweep, Turn, all_sweeps, find_sweep, new_sweep
 from workbench.cluster.sweep_plan import SweepRequest, make_plan
 from workbench.cluster.sweep_run import run_sweep
 from workbench.cluster.sweep_start import SweepStarter, ask_to_stop
+from workbench.cluster.sweep_trial import jobs_at_work
 from workbench.errors import NotFoundError, ParameterError, UsageError
 from workbench.home import Home
+from workbench.jobs.spec import JobSpec
 from workbench.session import Session
+from workbench.store.tables import JobRow
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -161,6 +165,34 @@ def test_a_recipe_names_the_steps_of_each_trial(swept: Home, tiny_gguf: Path) ->
     ] * 2
     assert [chain[1]["params"]["type"] for chain in chains] == ["Q8_0", "Q4_0"]
     assert all(chain[2]["params"]["against"] == str(model.path) for chain in chains)
+
+
+def test_what_a_trial_has_at_work_may_be_a_job_that_follows(
+    swept: Home, tiny_gguf: Path, tiny_hf: Path
+) -> None:
+    with Session.open(swept, supervise=False) as session:
+        model, made = (session.library.add(each).record for each in (tiny_gguf, tiny_hf))
+        asked = SweepRequest(
+            operations=("gguf-quantize",),
+            model=model.id,
+            fixed={},
+            vary=("type=Q8_0,Q4_0",),
+            metric="mean_kld",
+            prove="quick",
+        )
+        spec = JobSpec.model_validate(make_plan(session, asked).specs[0])
+        first = session.board.submit(spec)
+        assert [each.id for each in jobs_at_work(session, first.id)] == [first.id]
+        with session.store.transaction() as rows:
+            done = {"state": "done", "result_model_id": made.id}
+            rows.execute(update(JobRow).where(JobRow.id == first.id).values(done))
+
+        source = session.library.to_spec_input(made.id)
+        proof = session.board.submit(spec.then[0].model_copy(update={"model": source}))
+
+        assert [each.id for each in jobs_at_work(session, first.id)] == [proof.id]
+        session.board.cancel(proof.id)
+        assert jobs_at_work(session, first.id) == []
 
 
 def test_a_damaged_line_loses_no_other(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from ui.widgets.card import label
+from workbench.cluster.sweep_file import all_sweeps
+from workbench.cluster.sweep_start import ask_to_stop as ask_sweep_to_stop
 from workbench.errors import WorkbenchError
 from workbench.jobs.records import JobRecord
 from workbench.session import Session
@@ -140,8 +142,17 @@ class StoppingDialog(QDialog):
 
 
 def ask_to_stop(session: Session, job_ids: Sequence[str]) -> list[WorkbenchError]:
-    """Ask running jobs to pause where they can and to end where they can't; start no other ones."""
+    """Ask running jobs to pause where they can and to end where they can't; start no other ones.
+
+    Sweeps at work are asked first, since they would submit further ones.
+    """
     troubles: list[WorkbenchError] = []
+    for sweep in all_sweeps(session.home):
+        try:
+            if sweep.state == "running" and sweep.is_at_work():
+                ask_sweep_to_stop(sweep)
+        except WorkbenchError as error:
+            troubles.append(error)
     if session.runner is not None:
         session.runner.only = ()
     for job_id in job_ids:

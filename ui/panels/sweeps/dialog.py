@@ -5,27 +5,25 @@ from __future__ import annotations
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QFrame,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
     QSplitter,
     QStackedWidget,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from ui.models.sweep_axes import value_text
 from ui.models.sweep_table import SweepTable
+from ui.panels.sweeps.trials_view import trials_view
+from ui.panels.sweeps.words import best_words, count_words, state_of
 from ui.theme import Theme
 from ui.widgets.card import label
 from ui.widgets.empty_state import EmptyState
+from ui.widgets.form_inputs import CalmComboBox
 from ui.widgets.message import MessageBar
 from ui.widgets.parallel_coordinates import ParallelCoordinates
 from workbench.cluster.sweep_file import Sweep, all_sweeps
@@ -34,7 +32,6 @@ from workbench.errors import WorkbenchError
 from workbench.home import Home
 
 _LOOK_MS = 500
-_ROW, _HEADER = 32, 36
 _STOP_TIP = "End the sweep and the trials at work; it can be resumed"
 _RESUME_TIP = "Go on with the trials that are not done"
 
@@ -136,7 +133,7 @@ class SweepsDialog(QDialog):
         self.table.show_sweep(sweep)
         self.chart.show_sweep(sweep)
         self._show_state(sweep)
-        self._best.setText(_best(sweep))
+        self._best.setText(best_words(sweep))
         self._best.setVisible(bool(self._best.text()))
         self._show_reason()
 
@@ -145,12 +142,13 @@ class SweepsDialog(QDialog):
         at_work = sweep.state in ("waiting", "running") and sweep.is_at_work()
         self._stops = self._stops and at_work
         state = state_of(sweep, at_work=at_work)
-        self._state.setText(f"{_count(sweep)} · {'stopping…' if self._stops else state}")
+        self._state.setText(f"{count_words(sweep)} · {'stopping…' if self._stops else state}")
         self.trouble.setVisible(sweep.state == "failed" and bool(sweep.reason))
         if sweep.state == "failed":
-            self.trouble.show_message("bad", "The sweep failed.", sweep.reason, "")
+            self.trouble.show_message("bad", "The sweep failed.", sweep.reason)
         left = any(each.state in ("waiting", "running", "failed") for each in sweep.trials)
-        self.act_button.setText("Stop" if at_work else "Resume")
+        again = "Retry failed" if sweep.state == "done" else "Resume"
+        self.act_button.setText("Stop" if at_work else again)
         self.act_button.setToolTip(_STOP_TIP if at_work else _RESUME_TIP)
         self.act_button.setVisible(at_work or (left and state != "begins"))
         self.act_button.setEnabled(not self._stops)
@@ -180,10 +178,9 @@ class SweepsDialog(QDialog):
     def _build(self) -> None:
         title = QLabel("Sweeps", self)
         title.setProperty("role", "title")
-        self.chooser = QComboBox(self)
+        self.chooser = CalmComboBox(self)
         self.chooser.setAccessibleName("Sweep")
         self.chooser.setMinimumContentsLength(32)
-        self.chooser.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self._state = QLabel(self)
         self._state.setProperty("role", "second")
         head = QHBoxLayout()
@@ -207,7 +204,7 @@ class SweepsDialog(QDialog):
         inside = QVBoxLayout(card)
         inside.setContentsMargins(8, 10, 8, 10)
         inside.addWidget(self.chart)
-        self.view = _table_view(self.table, self)
+        self.view = trials_view(self.table, self)
         parts = QSplitter(Qt.Orientation.Vertical, self)
         parts.setHandleWidth(12)
         parts.setChildrenCollapsible(False)
@@ -245,62 +242,3 @@ class SweepsDialog(QDialog):
         layout.addLayout(head)
         layout.addWidget(self._stack, 1)
         layout.addWidget(buttons)
-
-
-def _table_view(model: SweepTable, parent: QWidget) -> QTableView:
-    view = QTableView(parent)
-    view.setModel(model)
-    view.setAccessibleName("Trials")
-    view.setAccessibleDescription("Enter opens a trial's job; a click on a column's title sorts by it.")
-    view.setShowGrid(False)
-    view.setWordWrap(False)
-    view.setFrameShape(QTableView.Shape.NoFrame)
-    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    view.setTabKeyNavigation(False)
-    view.verticalHeader().hide()
-    view.verticalHeader().setDefaultSectionSize(_ROW)
-    header = view.horizontalHeader()
-    header.setHighlightSections(False)
-    header.setFixedHeight(_HEADER)
-    header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-    header.setStretchLastSection(True)
-    header.setSortIndicatorClearable(True)
-    header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-    view.setSortingEnabled(True)
-    model.modelReset.connect(lambda: _fit(view))
-    return view
-
-
-def _fit(view: QTableView) -> None:
-    """Columns as wide as their words, and so that all of them fill the room."""
-    view.resizeColumnsToContents()
-    header = view.horizontalHeader()
-    left = (view.viewport().width() - header.length()) // max(1, header.count())
-    for column in range(header.count()):
-        view.setColumnWidth(column, view.columnWidth(column) + max(14, left))
-
-
-def state_of(sweep: Sweep, *, at_work: bool) -> str:
-    """How a sweep stands, in a word; one whose process was killed is interrupted, whatever it said last."""
-    if sweep.state in ("running", "waiting"):
-        if at_work:
-            return "at work"
-        return "interrupted" if sweep.state == "running" else "begins"
-    return sweep.state
-
-
-def _count(sweep: Sweep) -> str:
-    done = sum(each.state in ("done", "failed", "stopped") for each in sweep.trials)
-    failed = sum(each.state == "failed" for each in sweep.trials)
-    return f"{done} of {len(sweep.trials)} trials" + (f", {failed} failed" if failed else "")
-
-
-def _best(sweep: Sweep) -> str:
-    best = sweep.best()
-    if best is None or sweep.plan is None:
-        return ""
-    values = ", ".join(
-        f"{name} = {value_text(value)}" for name, value in sweep.plan.values[best.number].items()
-    )
-    return f"Best so far: trial {best.number + 1} with {values}: {sweep.plan.metric} {best.value:.4g}."

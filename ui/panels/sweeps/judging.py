@@ -99,7 +99,10 @@ class Judging(QWidget):
         figures = (*(("size_bytes",) if entry.output is not None else ()), "seconds")
         for name in (*self._first, *(PROOF_FIGURES if provable else ()), *self._reported, *figures):
             self.metric.addItem(_FIGURES[name][0] if name in _FIGURES else name, name)
-        self.metric.setCurrentIndex(max(0, self.metric.findData(kept)))
+        at = self.metric.findData(kept)
+        self.metric.setCurrentIndex(max(0, at))
+        if at < 0 and kept and kept not in _FIGURES:
+            self.metric.setEditText(kept)
         self.metric.blockSignals(False)
         self.proof.setEnabled(provable)
         self.proof.setToolTip("" if provable else "Nothing is made here that could be measured so")

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QMenu,
     QPushButton,
@@ -23,11 +22,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ui.panels.sweeps.amounts import Amounts
 from ui.panels.sweeps.judging import Judging
 from ui.panels.sweeps.preview import Cost, cost_text, count_text, results_bytes
 from ui.panels.sweeps.step_rows import StepRows
 from ui.widgets.card import label
-from ui.widgets.form_inputs import CalmComboBox, CalmSpinBox
 from ui.widgets.message import MessageBar
 from ui.widgets.model_title import WrappedTitle
 from ui.widgets.place_choice import PlaceChoice
@@ -38,6 +37,7 @@ from workbench.cluster.sweep_plan import SweepRequest, dimensions_of, make_plan
 from workbench.cluster.sweep_space import trials
 from workbench.cluster.sweep_start import SweepStarter
 from workbench.errors import NotFoundError, UsageError, WorkbenchError
+from workbench.jobs.proof_jobs import OPERATION as PROVE
 from workbench.library.records import ModelRecord
 from workbench.model import ModelFacts
 from workbench.session import Session
@@ -45,7 +45,6 @@ from workbench.session import Session
 _SIZE = QSize(760, 700)
 #: More trials than this are a matter for the command line: their plan is made while the window waits.
 _MOST_TRIALS = 1000
-_DRAWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +79,21 @@ class NewSweepDialog(QDialog):
         self._starter = starter
         self._subject = subject
         self._preferences = session.settings.load()
-        model_id = subject.record.id if subject.record is not None else None
-        self._seconds = typical_seconds(session.board, subject.entry.name, model_id)
         self.sweep: Sweep | None = None
         self.setWindowTitle("New sweep")
         self.resize(_SIZE)
         self.steps: list[StepRows] = []
+        self._took: dict[str, float | None] = {}
         known = reported_series(session.board, subject.entry.name)
         self.judging = Judging(subject.entry, subject.series, known, self)
+        self.amounts = Amounts(self._preferences.cpu_slots, _MOST_TRIALS, self)
         self.place = PlaceChoice(self)
         self.place.set_places(self._preferences.places)
         self.place.combo.setCurrentIndex(max(0, self.place.combo.findData(subject.place)))
         self._build()
         self._add_step(subject.entry, subject.values)
         self.judging.edited.connect(self._show_preview)
+        self.amounts.edited.connect(self._show_preview)
         self.place.combo.currentIndexChanged.connect(self._show_preview)
         self._show_preview()
         first = self.steps[0]
@@ -109,9 +109,9 @@ class NewSweepDialog(QDialog):
             vary=tuple(text for step in self.steps for text in step.said()),
             metric=self.judging.name,
             mode=self.judging.better,
-            samples=self.samples.value() if self.drawn.currentData() else 0,
-            seed=self.seed.value(),
-            parallel=self.parallel.value(),
+            samples=self.amounts.drawn,
+            seed=self.amounts.seed.value(),
+            parallel=self.amounts.parallel.value(),
             stop_early=self.stop_early.isEnabled() and self.stop_early.isChecked(),
             prove=self.judging.proof_form,
             place=self.place.chosen(),
@@ -196,16 +196,10 @@ class NewSweepDialog(QDialog):
     def _show_preview(self) -> None:
         wrong = [row for step in self.steps if (row := step.check()) is not None]
         self.problem.hide()
-        draws = any(step.draws() for step in self.steps)
-        if draws and not self.drawn.currentData():
-            self.drawn.setCurrentIndex(1)
-        self.drawn.setEnabled(not draws)
-        self.drawn.setToolTip("A range has no end of values, so some are drawn" if draws else "")
+        self.amounts.set_draws(any(step.draws() for step in self.steps))
         early = self.judging.reports_meanwhile
         self.stop_early.setEnabled(early)
         self.stop_early.setToolTip("" if early else "This figure is known only when a trial is done")
-        self.samples.setEnabled(bool(self.drawn.currentData()))
-        self.seed.setEnabled(bool(self.drawn.currentData()))
         if wrong:
             self._show_cost("A value above can’t be used", "The reason stands below it.", 0)
             return
@@ -216,14 +210,27 @@ class NewSweepDialog(QDialog):
             self._show_cost(error.message, error.remedy, 0)
             return
         subject, elsewhere = self._subject, bool(request.place)
+        first, *others = self._seconds(request)
         cost = Cost(
-            seconds=None if elsewhere else self._seconds,
+            seconds=None if elsewhere or first is None else sum(each or 0 for each in (first, *others)),
+            on_top=None in others,
             parallel=request.parallel,
             slots=None if elsewhere else self._preferences.cpu_slots,
             result_bytes=results_bytes(subject.entry, subject.values, found, subject.facts),
             free_bytes=shutil.disk_usage(self._session.home.root).free,
         )
         self._show_cost(count_text(len(found)), cost_text(len(found), cost), len(found))
+
+    def _seconds(self, request: SweepRequest) -> list[float | None]:
+        """What each job of a trial took here before."""
+        operations = (*request.operations[1:], *((PROVE,) if request.prove else ()))
+        for name in operations:
+            if name not in self._took:
+                self._took[name] = typical_seconds(self._session.board, name)
+        first = request.operations[0]
+        if first not in self._took:
+            self._took[first] = typical_seconds(self._session.board, first, request.model)
+        return [self._took[name] for name in (first, *operations)]
 
     def _show_cost(self, count: str, cost: str, startable: int) -> None:
         self.count.setText(count)
@@ -304,7 +311,7 @@ class NewSweepDialog(QDialog):
         column.addWidget(title)
         column.addWidget(about)
         column.addWidget(card, 1)
-        column.addLayout(self._amounts())
+        column.addWidget(self.amounts)
         column.addWidget(self.judging)
         column.addWidget(self.stop_early)
         column.addWidget(self.place)
@@ -312,39 +319,3 @@ class NewSweepDialog(QDialog):
         column.addWidget(self.cost)
         column.addWidget(self.problem)
         column.addLayout(buttons)
-
-    def _amounts(self) -> QGridLayout:
-        self.drawn = CalmComboBox(self)
-        self.drawn.addItem("All combinations", False)
-        self.drawn.addItem("Drawn by chance", True)
-        self.samples = _spin(1, _MOST_TRIALS, _DRAWN, self)
-        self.seed = _spin(0, 2**31 - 1, 0, self)
-        self.seed.setToolTip("The same seed draws the same trials")
-        self.parallel = _spin(1, 64, self._preferences.cpu_slots, self)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(12)
-        grid.setVerticalSpacing(4)
-        parts = (
-            ("Trials", self.drawn, 6),
-            ("How many", self.samples, 2),
-            ("Seed", self.seed, 2),
-            ("At the same time", self.parallel, 2),
-        )
-        for column, (title, widget, stretch) in enumerate(parts):
-            widget.setAccessibleName(title)
-            caption = label(title, "caption", self)
-            caption.setBuddy(widget)
-            grid.addWidget(caption, 0, column)
-            grid.addWidget(widget, 1, column)
-            grid.setColumnStretch(column, stretch)
-        self.drawn.currentIndexChanged.connect(self._show_preview)
-        for spin in (self.samples, self.seed, self.parallel):
-            spin.valueChanged.connect(self._show_preview)
-        return grid
-
-
-def _spin(low: int, high: int, value: int, parent: QWidget) -> CalmSpinBox:
-    made = CalmSpinBox(parent)
-    made.setRange(low, high)
-    made.setValue(value)
-    return made

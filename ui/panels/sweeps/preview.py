@@ -18,13 +18,15 @@ class Cost:
     """What is known of the cost of a sweep's trials.
 
     Attributes:
-        seconds: What one such job took here; None where none has run.
+        seconds: What the jobs of one trial took here; None where none has run.
+        on_top: Whether the time of some of them is not known, and comes on top.
         parallel: Trials at the same time.
         slots: Jobs that this computer runs at once; None where the trials run elsewhere.
         result_bytes: About what all results take on the disk; None where that is not known.
     """
 
     seconds: float | None
+    on_top: bool
     parallel: int
     slots: int | None
     result_bytes: int | None
@@ -48,8 +50,10 @@ def cost_text(trials: int, cost: Cost) -> str:
         said.append("How long one takes is not known: no such job has run here yet.")
     else:
         whole = math.ceil(trials / at_once) * cost.seconds
+        rest = ", and what follows each comes on top" if cost.on_top else ""
         said.append(
-            f"Such a job took {format.duration(cost.seconds)} before, so about {format.duration(whole)}."
+            f"By the last runs here a trial takes {format.duration(cost.seconds)}{rest}: together about "
+            f"{format.duration(whole)}."
         )
     if cost.result_bytes is not None:
         said.append(
