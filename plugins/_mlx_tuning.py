@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class MlxBackend:
         source: The folder that it was loaded from.
         end_tokens: What ends an answer.
         writes: Whether this process writes checkpoints; of several one does.
+        check: Called while it answers; what it raises ends the answers.
 
     Attributes:
         gradients: Of the update that is being computed, by the weight's name.
@@ -46,6 +47,7 @@ class MlxBackend:
         end_tokens: Sequence[int],
         *,
         writes: bool = True,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         import mlx.core as mx
         from mlx.utils import tree_flatten
@@ -57,6 +59,7 @@ class MlxBackend:
         self._source = source
         self._ends = list(end_tokens)
         self._writes = writes
+        self._check = check
         self._lower = arithmetic(params)
         trained = tree_flatten(model.trainable_parameters())
         modules = dict(model.named_modules())
@@ -145,7 +148,7 @@ class MlxBackend:
 
     def generate(self, prompts: Sequence[Sequence[int]], longest: int) -> list[list[int]]:
         with evaluating(self._model):
-            return greedy(self._model, prompts, longest, self._ends)
+            return greedy(self._model, prompts, longest, self._ends, self._check)
 
     # --- what is kept -------------------------------------------------------------------------------
 

@@ -79,13 +79,16 @@ def learn(
         leads: Whether this worker writes what is published; of several one does.
         own_loss: The loss of a plugin that the backend learns with.
     """
+    # First, and so that it can be cancelled: with a tokenizer come imports that take seconds.
+    texts = job.run_native(lambda: PromptTexts(model.path))
     sides = read_sides(job, model, params)
-    texts = PromptTexts(model.path)
     settings = _settings(job, params, sides, own_loss.who if own_loss is not None else "")
     job.log(f"{settings.steps} updates.")
+    job.check()
     backend = make(end_tokens=tuple(texts.end_tokens))
     job.log(f"{backend.trained} of {backend.parameters} weights are trained.")
     check(backend, sides, settings)
+    job.check()
     samples = Samples(job, texts, params.sample_prompts, (sides.held_out, sides.train))
     progress = Tuning(job, backend, sides, settings, samples, kept).run()
     result = job.out / job.output_name

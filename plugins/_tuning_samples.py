@@ -47,6 +47,7 @@ class Samples:
         """Have the model answer every prompt, and report what it said."""
         if not self.asked:
             return
+        self._job.check()
         answers = backend.generate([each.ids for each in self.asked], _LONGEST)
         for asked, ids in zip(self.asked, answers, strict=True):
             self._job.sample(asked.prompt, self._texts.text(ids), step=step, expected=asked.expected)

@@ -6,8 +6,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from plugins._mlx_present import import_mlx
 from plugins._tuning_params import FinetuneParams
-from workbench.plugin import JobContext, MissingExtraError, Model, fact, launch_folder, operation
+from workbench.plugin import JobContext, Model, fact, launch_folder, operation
 
 
 class FinetuneMlxParams(FinetuneParams):
@@ -50,14 +51,13 @@ def finetune_mlx(job: JobContext, model: Model, params: FinetuneMlxParams) -> Pa
     The proof compares the result with its base: the loss and the answers on held-out examples with a paired
     test, and what was forgotten, on text that it was not trained on.
     """
-    try:
-        import mlx.core as mx
-        import mlx_lm  # noqa: F401 - looked for before anything is read
-    except ImportError as error:
-        raise MissingExtraError("MLX (mlx-lm)", "mlx") from error
+    import_mlx(job)
+    import mlx.core as mx
+
     from plugins._distributed_backend import SharedBackend
     from plugins._distributed_checkpoint import SharedCheckpoints
     from plugins._mlx_group import launched_group
+    from plugins._mlx_kernels import kernels_kept
     from plugins._mlx_loading import load_base, prepare
     from plugins._mlx_memory import give_back
     from plugins._mlx_tuning import MlxBackend
@@ -73,8 +73,9 @@ def finetune_mlx(job: JobContext, model: Model, params: FinetuneMlxParams) -> Pa
 
     def make(*, end_tokens: tuple[int, ...]) -> Backend:
         base = load_base(model.path, params)
+        job.check()
         adapter = prepare(base, params, model.path, job.seed)
-        own = MlxBackend(base, adapter, params, model.path, end_tokens, writes=leads)
+        own = MlxBackend(base, adapter, params, model.path, end_tokens, writes=leads, check=job.check)
         return SharedBackend(own, group) if group is not None else own
 
     def proof(tuned: Tuned) -> dict[str, Any]:
@@ -83,13 +84,14 @@ def finetune_mlx(job: JobContext, model: Model, params: FinetuneMlxParams) -> Pa
 
         return prove(job, tuned, MlxPair(tuned, params, job.check), conditions(job, tuned, versions))
 
+    kept = None
+    if group is not None:
+        kept = SharedCheckpoints(job, group, launch_folder(job.folder) / "checkpoints")
     try:
-        kept = None
-        if group is not None:
-            kept = SharedCheckpoints(job, group, launch_folder(job.folder) / "checkpoints")
-        tuned = learn(job, model, params, make, name="mlx", check=check_packing, kept=kept)
-        if group is None:
-            keep_measured(job, tuned, "mlx")
-        return proven(tuned, params, proof) if leads else tuned.result
+        with kernels_kept(job):
+            tuned = learn(job, model, params, make, name="mlx", check=check_packing, kept=kept)
+            if group is None:
+                keep_measured(job, tuned, "mlx")
+            return proven(tuned, params, proof) if leads else tuned.result
     finally:
         give_back()

@@ -41,6 +41,7 @@ class Trial:
         touched: What it opened for writing, made, moved or removed; empty where it was not watched.
         stopped_in_s: From when it could know of the cancel to the end of its process, without the time in
             which the system let others work; None where it was not asked.
+        starved_s: That time.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class Trial:
     damaged: int
     touched: tuple[Path, ...] = ()
     stopped_in_s: float | None = None
+    starved_s: float = 0.0
 
     @property
     def state(self) -> str:
@@ -168,7 +170,8 @@ class Worker:
         """
         self.until(lambda _events: False, limit_s)
         # What other programs took of the processor is none of the operation's doing.
-        ended = time.monotonic() - (self._starved_s - self._starved_before_s)
+        starved = self._starved_s - self._starved_before_s
+        ended = time.monotonic() - starved
         processes.kill_leftovers(self._child.pid, self._created_at)
         return Trial(
             folder=self.folder,
@@ -177,6 +180,7 @@ class Worker:
             damaged=self._tail.damaged,
             touched=tuple(watching.touched(self._notes)),
             stopped_in_s=max(0.0, ended - since) if since is not None else None,
+            starved_s=starved,
         )
 
 
