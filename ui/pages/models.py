@@ -45,6 +45,8 @@ from ui.widgets.empty_state import EmptyState
 from ui.widgets.model_table import ModelTable
 from ui.widgets.proof_card_export import ask_where, write_card
 from workbench.errors import WorkbenchError
+from workbench.export.recipe import FILE_NAME, export_recipe
+from workbench.export.recipe_chain import not_made_here
 from workbench.hardware import Reading
 from workbench.jobs.runner import JobUpdate, is_resting
 from workbench.library.fit import FitEstimate, estimate
@@ -64,6 +66,7 @@ _ROW_ACTIONS = {
     "measure": "Measure the model",
     "relatives": "Compare with its relatives",
     "export-proof": "Export its proof",
+    "export-recipe": "Export recipe…",
     "rename": "Rename the model",
     "show": "Show in folder",
 }
@@ -263,6 +266,8 @@ class ModelsPage(QWidget):
                 open_page.emit("compare", record.id)
             case "export-proof":
                 self.detail.proof.export.showMenu()
+            case "export-recipe":
+                self._export_recipe(record)
             case "compare" if self.detail.base is not None:
                 open_page.emit("chat", ("side-by-side", self.detail.base.id, record.id))
             case "merge":
@@ -276,6 +281,8 @@ class ModelsPage(QWidget):
         """Whether something can be done with the chosen model."""
         if name == "measure":
             return not self.detail.proof.isHidden() and self.detail.buttons.offers("show")
+        if name == "export-recipe":
+            return self.detail.record is not None and not not_made_here(self.detail.record)
         if name in ("export-proof", "relatives"):
             return self.detail.proof.card is not None
         return self.detail.buttons.offers(name)
@@ -292,9 +299,25 @@ class ModelsPage(QWidget):
             return
         self._context.message.emit("good", f"Saved {path}.")
 
+    def _export_recipe(self, record: ModelRecord) -> None:
+        chosen, _ = QFileDialog.getSaveFileName(self, "Export recipe", FILE_NAME, "Python scripts (*.py)")
+        if not chosen:
+            return
+        session = self._context.session
+        try:
+            target, steps = export_recipe(session.home, self._library, record.id, Path(chosen))
+        except WorkbenchError as error:
+            self._report(error)
+            return
+        count = "1 step" if steps == 1 else f"{steps} steps"
+        self._context.message.emit("good", f"Saved {target}: {count}.")
+
     def _ask_for(self, name: str, text: str) -> None:
         """What the menu or the palette asks for, which may not suit the chosen model."""
         record = self.table.current()
+        if record is not None and name == "export-recipe" and not_made_here(record):
+            self._context.message.emit("info", not_made_here(record))
+            return
         if record is not None and not self._offers(name):
             self._context.message.emit("info", f"“{text}” can’t be done with {record.name}.")
             return
@@ -357,13 +380,19 @@ class ModelsPage(QWidget):
             self.open(dialog.chosen.id)
 
     def _show_menu(self, place: QPoint) -> None:
-        if self.table.current() is None:
-            return
+        if self.table.current() is not None:
+            self.menu().exec(place)
+
+    def menu(self) -> QMenu:
+        """What can be done with the chosen model; of a recipe also why there is none."""
         menu = QMenu(self)
+        record = self.table.current()
         for name, action in self._row_actions:
-            if not name or self._offers(name):
+            if name == "export-recipe" and record is not None and not_made_here(record):
+                menu.addAction("Export recipe (no job made it here)").setEnabled(False)
+            elif not name or self._offers(name):
                 menu.addAction(action)
-        menu.exec(place)
+        return menu
 
     def _copy(self, what: str) -> None:
         record = self.table.current()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 from ui.context import AppContext
@@ -16,6 +16,9 @@ from ui.models.add_queue import Wanted
 from ui.pages.models import ModelsPage
 from ui.panels.models.delete_dialog import DeleteDialog
 from ui.panels.models.scan_dialog import ScanDialog
+from workbench.jobs import folder as job_folder
+from workbench.jobs.events import Artifact, EventLog, now
+from workbench.jobs.spec import JobSpec
 from workbench.library.inspect import inspect
 
 
@@ -65,6 +68,53 @@ def test_dropped_files_are_added_and_a_bad_one_is_named(
     assert page.tree.rowCount() == 1
     assert any(kind == "bad" and "broken.gguf" in text for kind, text in said)
     assert any(kind == "good" for kind, _ in said)
+
+
+def test_recipe_is_exported_from_the_menu_where_a_job_made_the_model(
+    page: ModelsPage, context: AppContext, tiny_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, said = context.session, []
+    base = session.library.add(tiny_gguf, name="Tiny").record
+    spec = JobSpec(
+        operation="gguf-quantize",
+        plugin="plugins.gguf_quantize",
+        title="Quantize (Q8_0): Tiny",
+        model=session.library.to_spec_input(base.id),
+        params={"type": "Q8_0"},
+        output_name="Tiny-Q8_0",
+        output_format="gguf",
+        backend="llama",
+    )
+    folder = job_folder.create(session.home.jobs, "j1", spec)
+    result = folder / "out" / "Tiny-Q8_0.gguf"
+    result.write_bytes(tiny_gguf.read_bytes())
+    log = EventLog(folder / "events.jsonl")
+    log.append(Artifact(now(), "model", "out/Tiny-Q8_0.gguf", "0" * 64, 1))
+    log.close()
+    made = session.library.add_result(
+        job_id="j1",
+        parent_id=base.id,
+        path=result,
+        name="Tiny-Q8_0",
+        facts=inspect(result),
+        sha256="0" * 64,
+        source="job",
+    )
+    context.message.connect(lambda kind, text: said.append((kind, text)))
+    target = tmp_path / "recipe.py"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(target), ""))
+    page.refresh()
+
+    page.table.choose(base.id)
+    none = next(each for each in page.menu().actions() if "recipe" in each.text())
+    page.table.choose(made.id)
+    offered = next(each for each in page.menu().actions() if "recipe" in each.text())
+    offered.trigger()
+
+    assert (none.text(), none.isEnabled()) == ("Export recipe (no job made it here)", False)
+    assert (offered.text(), offered.isEnabled()) == ("Export recipe…", True)
+    assert 'name="gguf-quantize"' in target.read_text(encoding="utf-8")
+    assert said == [("good", f"Saved {target}: 1 step.")]
 
 
 def test_lineage_search_rename_tags_and_notes(
