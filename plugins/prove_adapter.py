@@ -62,7 +62,6 @@ class ProveAdapterParams(Params):
     backend="torch",
     resumable=True,
     restarts=True,
-    reproducible=False,
 )
 def prove_adapter(job: JobContext, model: Model, params: ProveAdapterParams) -> Path:
     """Compare a model with and without an adapter: what the adapter taught it, and what it made it forget.
