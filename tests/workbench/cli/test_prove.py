@@ -61,8 +61,10 @@ def test_a_proof_is_kept_found_again_and_checked(
     home: Home, line: Line, pair: tuple[str, str], tmp_path: Path
 ) -> None:
     parent, child = pair
+    shutil.copy(_PLUGINS / "figures.py", home.plugins)
+    metrics = ["--metric", "answer-length", "--metric", "raises"]
     out = tmp_path / "card.json"
-    said = line.answer("prove", child, "--windows", 2, "--out", out)
+    said = line.answer("prove", child, "--windows", 2, *metrics, "--out", out)
 
     assert said["reference"]["sha256"] == line.answer("models", "show", parent)["sha256"]
     for name in QUALITY:
@@ -73,9 +75,11 @@ def test_a_proof_is_kept_found_again_and_checked(
     assert said["conditions"]["text_sha256"]
     assert [each["result"] for each in said["parity"]] == ["passed"] * len(said["parity"])
     assert [each.card for each in Proofs(home.proofs).all()] == [read_card(out)]
+    _check_metrics(said, home.jobs / said["job"])
 
     # The same again is known: not even the noisy figures change.
-    again = line.answer("prove", child, "--against", parent, "--windows", 2)
+    again = line.answer("prove", child, "--against", parent, "--windows", 2, *metrics[:2])
+    assert again["metrics"] == said["metrics"][:1]
     for part in ("quality", "speed", "memory", "tasks", "identity", "examples"):
         assert again[part] == said[part], part
 
@@ -84,11 +88,30 @@ def test_a_proof_is_kept_found_again_and_checked(
     outcomes = {each["claim"]: each["outcome"] for each in checked["findings"]}
     assert outcomes["mean KL divergence"] == "holds"
     assert outcomes["decode speed"] == "not checked"
+    assert outcomes["Length of answers"] == outcomes["Length of answers, of the reference"] == "holds"
+    assert "Raising" not in outcomes
 
     content = json.loads(out.read_text("utf-8"))
     content["quality"]["mean_kld"] /= 2
     out.write_text(json.dumps(content), encoding="utf-8")
     assert "was altered after it was made" in line.problem("prove", "--check", out)["message"]
+
+    assert "“nothing”" in line.problem("prove", child, "--metric", "nothing", code=2)["message"]
+    line.answer("jobs", "export", said["job"], "--form", "bundle", "-o", tmp_path / "job.zip")
+    with zipfile.ZipFile(tmp_path / "job.zip") as bundle:
+        assert bundle.read("figures.py") == (home.plugins / "figures.py").read_bytes()
+
+
+def _check_metrics(card: dict[str, Any], folder: Path) -> None:
+    """One figure of both models, and one that could not be measured: on the card, in log and script."""
+    length, raising = card["metrics"]
+    assert length["figure"]["n"] == length["reference"]["n"] == 3
+    assert length["plugin"] == "file:figures.py" and len(length["sha256"]) == 64
+    assert raising["figure"] is None and raising["problem"].startswith("RuntimeError: no idea")
+    log, script = (folder / "log.txt").read_text("utf-8"), (folder / "job.py").read_text("utf-8")
+    assert "Raising: could not be measured: RuntimeError: no idea" in log and 'raise RuntimeError("no' in log
+    assert '"file:figures.py:answer-length", "file:figures.py:raises"' in script
+    assert "It needs the plugin figures.py beside it" in script
 
 
 def test_what_cant_be_measured_says_why_and_leaves_no_card(
@@ -125,34 +148,3 @@ def test_an_importance_matrix_is_named_by_the_job_that_made_it(
 
     assert Path(made["path"]).is_file()
     assert "imatrix" in problem["message"]
-
-
-def test_figures_of_plugins_are_measured_of_both_kept_and_checked(
-    home: Home, line: Line, pair: tuple[str, str], tmp_path: Path
-) -> None:
-    _parent, child = pair
-    plugin = Path(shutil.copy(_PLUGINS / "figures.py", home.plugins))
-    out = tmp_path / "card.json"
-    asked = ["prove", child, "--windows", 1, "--no-speed", "--metric", "answer-length", "--metric", "raises"]
-
-    said = line.answer(*asked, "--out", out)
-
-    length, raising = said["metrics"]
-    assert length["figure"]["n"] == length["reference"]["n"] == 3
-    assert length["plugin"] == "file:figures.py" and len(length["sha256"]) == 64
-    assert raising["figure"] is None and raising["problem"].startswith("RuntimeError: no idea")
-    folder = home.jobs / said["job"]
-    log, script = (folder / "log.txt").read_text("utf-8"), (folder / "job.py").read_text("utf-8")
-    assert "Raising: could not be measured: RuntimeError: no idea" in log and 'raise RuntimeError("no' in log
-    assert '"file:figures.py:answer-length", "file:figures.py:raises"' in script
-    assert "It needs the plugin figures.py beside it" in script
-
-    checked = line.answer("prove", "--check", out)
-    outcomes = {each["claim"]: each["outcome"] for each in checked["findings"]}
-    assert outcomes["Length of answers"] == outcomes["Length of answers, of the reference"] == "holds"
-    assert "Raising" not in outcomes
-
-    line.answer("jobs", "export", said["job"], "--form", "bundle", "-o", tmp_path / "job.zip")
-    with zipfile.ZipFile(tmp_path / "job.zip") as bundle:
-        assert bundle.read("figures.py") == plugin.read_bytes()
-    assert "“nothing”" in line.problem(*asked[:2], "--metric", "nothing", code=2)["message"]
