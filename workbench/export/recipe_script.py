@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ _SCRIPT = '''\
 """{title}, in {count}.
 
 {origin}
+
 {steps}
 
 Run it:
@@ -212,11 +213,19 @@ def _step(chain: Chain, link: Link, block: str) -> str:
         output_name=literal(spec.output_name),
         model=_model(spec, link.start),
         block=block,
-        files=f"\n                files={literal(files)}," if files else "",
+        files=_files_lines(files),
         readers=readers_line(spec, " " * 16),
         seed=spec.seed,
         sha256=literal(link.made.sha256),
     )
+
+
+def _files_lines(files: Mapping[str, Sequence[str]]) -> str:
+    """The hashes of a step's files, one parameter a line; nothing where it has none."""
+    if not files:
+        return ""
+    lines = "".join(f"{' ' * 20}{literal(name)}: {literal(hashes)},\n" for name, hashes in files.items())
+    return f"\n{' ' * 16}files={{\n{lines}{' ' * 16}}},"
 
 
 def _model(spec: JobSpec, start: Source | None) -> str:
@@ -262,12 +271,16 @@ def _origin(chain: Chain) -> str:
     for plugin in dict.fromkeys(plugin for link in chain.links for plugin in link.spec.plugins):
         if plugin.startswith("file:"):
             lines.append(f"It needs the plugin {plain(plugin[5:])} beside it, or --plugin-dir FOLDER.")
-    for link in chain.links:
-        for name in _files(link):
-            lines.append(
-                f"It needs the files of {link.name}.{name} beside it, or --set {link.name}.{name}=PATH."
-            )
+    lines += [line for link in chain.links for line in _needed_files(link)]
     return "\n".join(lines)
+
+
+def _needed_files(link: Link) -> Iterator[str]:
+    for parameter in _files(link):
+        value = link.spec.params[parameter]
+        paths = [each for each in (value if isinstance(value, list) else [value]) if each not in link.made_of]
+        names = ", ".join(plain(Path(each).name) for each in paths)
+        yield f"It needs {names} beside it, or --set {link.name}.{parameter}=PATH."
 
 
 def _out(chain: Chain) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from workbench.errors import NotFoundError, UsageError
 from workbench.export.recipe import export_recipe
 from workbench.export.recipe_chain import Chain, Link, chain_of
 from workbench.export.recipe_script import render_recipe, union
+from workbench.jobs import folder as job_folder
 from workbench.jobs.events import Artifact, EventLog, Spec, now
 from workbench.jobs.folder import read_spec
 from workbench.jobs.spec import JobSpec
@@ -49,6 +51,37 @@ def test_script_names_what_it_needs_and_nothing_of_this_machine(line: Line) -> N
     assert "It needs the plugin steps.py beside it, or --plugin-dir FOLDER." in text
     assert '    "imatrix": FromStep("imatrix"),\n' in text
     assert f'sha256="{line.models[-1].sha256}"' in text
+
+
+def test_lists_of_models_keep_their_order_and_further_models_get_a_name(line: Line, tmp_path: Path) -> None:
+    library, jobs = line.bench.library, line.home.jobs
+    added = tmp_path / "other.gguf"
+    added.write_bytes(line.models[0].path.read_bytes() + b"\0" * 32)
+    other = library.add(added, name="Other model (8B)").record
+    paths = [str(other.path), str(line.models[1].path)]
+    spec = JobSpec(
+        operation="merge",
+        plugin="plugins.merge",
+        title="Merge",
+        model=library.to_spec_input(line.models[0].id),
+        params={"adapters": paths, "lambda": 0.5},
+        output_name="merged",
+        output_format="gguf",
+    )
+    folder = job_folder.create(jobs, "merge-job", spec)
+    log = EventLog(folder / "events.jsonl")
+    log.append(Artifact(now(), "model", "out/merged.gguf", "0" * 64, 1))
+    log.close()
+    made = replace(line.models[-1], name="merged", job_id="merge-job")
+
+    chain = chain_of(line.home, library, made)
+    text = render_recipe(chain)
+
+    assert [link.name for link in chain.links] == ["steps", "merge"]
+    assert list(chain.inputs) == ["model", "other-model-8b"]
+    assert '    "adapters": [FromInput("other-model-8b"), FromStep("steps")],\n' in text
+    assert "python recipe.py --model MODEL --input other-model-8b=PATH --out RESULT.gguf" in text
+    assert str(tmp_path) not in text
 
 
 def test_recipe_can_start_on_the_way(line: Line, tmp_path: Path) -> None:
