@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
             ],
         }
         if not any(answer.values()):
-            answer = {"error": "It offers no operation.", "traceback": ""}
+            answer = {"error": "It offers nothing.", "traceback": ""}
     except WorkbenchError as error:
         answer = {"error": error.message, "traceback": error.details}
     except Exception as error:  # noqa: BLE001 - what a plugin declares may be wrong in any way
