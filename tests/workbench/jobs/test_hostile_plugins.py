@@ -176,7 +176,7 @@ _BROKEN = {
         f"{_HEAD}class Own(Params):\n    size: int = Param('many', help='x', ge='few')\n" + _TAIL,
         "",
     ),
-    "offers_nothing": ("print('hello')", "offers no operation"),
+    "offers_nothing": ("print('hello')", "offers nothing"),
 }
 
 
