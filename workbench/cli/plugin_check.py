@@ -50,8 +50,8 @@ def _check(home: Home, arguments: argparse.Namespace) -> Answer:
             )
         if not names:
             return Answer(
-                "It offers no operation, so no job was run. Metrics, readers and losses are checked in a test, "
-                "by `workbench.plugin.testing`.",
+                "It offers no operation, so no job was run. Metrics, readers and losses are checked in a "
+                "test, by `workbench.plugin.testing`.",
                 {"operations": []},
             )
         found: list[Conformance] = []
