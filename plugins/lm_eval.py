@@ -79,6 +79,21 @@ def lm_eval(job: JobContext, model: Model, params: LmEvalParams) -> Path:
     if params.download:
         # Set before the libraries look; the parameter is the person's consent to go online.
         os.environ["HF_HUB_OFFLINE"] = "0"
+    # All of it in one thread: lm-eval imports and reads for seconds in which it asks nobody.
+    results, asked = job.run_native(lambda: _evaluated(job, model, params))
+    for task, figures in results["results"].items():
+        for name, value in figures.items():
+            if isinstance(value, float) and name.endswith(_PLAIN) and _ERROR not in name:
+                job.metric(f"{task} {name.removesuffix(_PLAIN)}", value)
+    job.progress(1, 1)
+    job.log(f"{asked:,} questions of {', '.join(params.tasks)} were answered.")
+    target = job.out / f"{job.output_name}.json"
+    target.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return target
+
+
+def _evaluated(job: JobContext, model: Model, params: LmEvalParams) -> tuple[dict[str, Any], int]:
+    """What lm-eval finds, and how many questions were answered for it."""
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
@@ -127,16 +142,7 @@ def lm_eval(job: JobContext, model: Model, params: LmEvalParams) -> Path:
         )
     finally:
         engine.close()
-    results = _plain(found)
-    for task, figures in results["results"].items():
-        for name, value in figures.items():
-            if isinstance(value, float) and name.endswith(_PLAIN) and _ERROR not in name:
-                job.metric(f"{task} {name.removesuffix(_PLAIN)}", value)
-    job.progress(1, 1)
-    job.log(f"{asked:,} questions of {', '.join(params.tasks)} were answered.")
-    target = job.out / f"{job.output_name}.json"
-    target.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    return target
+    return _plain(found), asked
 
 
 def _plain(found: dict[str, Any]) -> dict[str, Any]:
