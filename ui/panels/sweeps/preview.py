@@ -46,7 +46,9 @@ def cost_text(trials: int, cost: Cost) -> str:
         at_once = cost.slots
         jobs = "one job" if at_once == 1 else f"{at_once} jobs"
         said.append(f"The Settings let {jobs} work at the same time, so the other trials wait.")
-    if cost.seconds is None:
+    if cost.seconds is None and cost.slots is None:
+        said.append("How long one takes there is not known.")
+    elif cost.seconds is None:
         said.append("How long one takes is not known: no such job has run here yet.")
     else:
         whole = math.ceil(trials / at_once) * cost.seconds

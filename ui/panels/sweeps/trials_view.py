@@ -28,6 +28,7 @@ def trials_view(model: SweepTable, parent: QWidget) -> QTableView:
     view.verticalHeader().setDefaultSectionSize(_ROW)
     header = view.horizontalHeader()
     header.setHighlightSections(False)
+    header.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     header.setFixedHeight(_HEADER)
     header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
     header.setStretchLastSection(True)
@@ -46,5 +47,8 @@ def _fit(view: QTableView) -> None:
         for at in range(header.count())
     ]
     left = max(0, view.viewport().width() - sum(wanted)) // max(1, len(wanted))
+    # Otherwise the last one keeps the width to which it was stretched beside the old columns.
+    header.setStretchLastSection(False)
     for at, width in enumerate(wanted):
-        view.setColumnWidth(at, width + left)
+        view.setColumnWidth(at, width + (left if at < len(wanted) - 1 else 0))
+    header.setStretchLastSection(True)
