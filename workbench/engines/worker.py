@@ -5,7 +5,6 @@ Started as `python -P -m workbench.engines.worker`. A crash in a backend ends th
 
 from __future__ import annotations
 
-import os
 import queue
 import signal
 import sys
@@ -48,6 +47,7 @@ from workbench.engines.wire import (
     encode,
 )
 from workbench.errors import WorkbenchError
+from workbench.private_output import private_output
 
 _READING_S = 0.5
 _LOADING_S = 0.1
@@ -55,7 +55,7 @@ _LOADING_S = 0.1
 
 def main() -> int:
     """Run until `Close` or the end of the input; exit code 1 where the model could not be loaded."""
-    out = _private_output()
+    out = private_output()
     # Ctrl+C in a terminal reaches the whole group; the client decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
@@ -275,14 +275,6 @@ def _listen(source: BinaryIO, commands: queue.SimpleQueue[Command | None]) -> No
         except msgspec.DecodeError as error:
             sys.stderr.write(f"ignored a line that is no command: {error}\n")
     commands.put(None)
-
-
-def _private_output() -> BinaryIO:
-    """Standard output for events alone: what libraries print goes to standard error."""
-    private = os.dup(1)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    return os.fdopen(private, "wb", buffering=0)
 
 
 def _write(out: BinaryIO, events: Iterable[Event]) -> None:

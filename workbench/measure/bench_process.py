@@ -6,7 +6,6 @@ it to end. A crash in a backend ends this process and nothing else.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -28,6 +27,7 @@ from workbench.measure.limits import Limits, bound
 from workbench.measure.memory import MemoryMark, measure_memory
 from workbench.measure.speed import SpeedPlan, measure_speed
 from workbench.measure.work import work_of
+from workbench.private_output import private_output
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ class _Unwanted(Exception):  # noqa: N818 - control flow, not a fault
 
 def main() -> int:
     """Measure what is ordered; exit code 1 where that was not possible."""
-    out = _private_output()
+    out = private_output()
     # Ctrl+C in a terminal reaches the whole group; whoever ordered this decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -155,14 +155,6 @@ def _opened(order: Order) -> tuple[Engine, SpeedPlan]:
 def _wait_for_end(unwanted: threading.Event) -> None:
     sys.stdin.buffer.read()
     unwanted.set()
-
-
-def _private_output() -> BinaryIO:
-    """Standard output for results alone: what libraries print goes to standard error."""
-    private = os.dup(1)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    return os.fdopen(private, "wb", buffering=0)
 
 
 if __name__ == "__main__":

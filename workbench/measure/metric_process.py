@@ -25,6 +25,7 @@ from workbench.measure.card import Figure
 from workbench.measure.metric_context import MetricContext, MetricResult
 from workbench.measure.metric_wire import Broken, Declared, Found, Moment, Order, check_figure, encode
 from workbench.plugin.measuring import MetricMethod, metrics_in
+from workbench.private_output import private_output
 
 #: How long a metric may go on after nobody waits for it any more.
 _END_WAIT_S = 5.0
@@ -38,7 +39,7 @@ class _Unwanted(Exception):  # noqa: N818 - control flow, not a fault
 
 def main() -> int:
     """Measure what is ordered; exit code 1 where that was not possible."""
-    out = _private_output()
+    out = private_output()
     # Ctrl+C in a terminal reaches the whole group; whoever ordered this decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
@@ -136,14 +137,6 @@ def _wait_for_end(unwanted: threading.Event) -> None:
     # One that hangs tells no progress, and would never hear of it.
     time.sleep(_END_WAIT_S)
     os._exit(1)
-
-
-def _private_output() -> BinaryIO:
-    """Standard output for figures alone: what a plugin prints goes to standard error."""
-    private = os.dup(1)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    return os.fdopen(private, "wb", buffering=0)
 
 
 if __name__ == "__main__":
