@@ -72,6 +72,14 @@ class Session:
             proofs=Proofs(home.proofs),
         )
 
+    def new_runner(self) -> Runner:
+        """Run the jobs of this home from now on, which one process at a time may do; whoever asks closes it.
+
+        Raises:
+            HomeInUseError: Another process runs them.
+        """
+        return Runner(self.store, self.home, self.library, self.settings)
+
     def close(self) -> None:
         """Let go of the home. Workers go on; the next session finds them."""
         self.hashes.close()

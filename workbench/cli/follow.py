@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 from workbench.cli.answer import Answer, size
 from workbench.errors import HomeInUseError
 from workbench.home import Home
 from workbench.jobs.events import EventTail
 from workbench.jobs.records import JobRecord
-from workbench.jobs.runner import exit_code_of, is_resting
+from workbench.jobs.runner import Runner, exit_code_of, is_resting
 from workbench.jobs.spec import JobSpec
 from workbench.jobs.terminal import TerminalWatch
 from workbench.session import Session
 
 _TICK_S = 0.05
+#: How often a command looks whether whoever runs the jobs of a home has gone.
+_TAKE_OVER_S = 1.0
 
 
 def run_job(home: Home, spec: JobSpec) -> Answer:
@@ -37,36 +40,55 @@ def _open(home: Home) -> Session:
     try:
         return Session.open(home, supervise=True)
     except HomeInUseError:
-        # A window works on this home: it runs the job, and here it is only watched.
+        # A window works on this home: it runs the job, and here it is watched, and run where that one ends.
         return Session.open(home, supervise=False)
 
 
 def _wait(session: Session, job: JobRecord) -> Answer:
-    if session.runner is not None:
-        session.runner.only = {job.id}
     tail = EventTail(job.folder / "events.jsonl")
     watch = TerminalWatch()
     asked = False
-    while True:
-        try:
-            resting = _step(session, job, tail, watch)
-            if resting is not None:
-                return _answer(session, resting)
-            time.sleep(_TICK_S)
-        except KeyboardInterrupt:
-            if asked:
-                raise
-            asked = True
-            session.board.cancel(job.id)
+    with ExitStack() as closing:
+        runner = session.runner
+        if runner is not None:
+            runner.only = {job.id}
+        look_again = time.monotonic() + _TAKE_OVER_S
+        while True:
+            try:
+                resting = _step(session, runner, job, tail, watch)
+                if resting is not None:
+                    return _answer(session, resting)
+                if runner is None and time.monotonic() > look_again:
+                    runner = _taken_over(session, job, closing)
+                    look_again = time.monotonic() + _TAKE_OVER_S
+                time.sleep(_TICK_S)
+            except KeyboardInterrupt:
+                if asked:
+                    raise
+                asked = True
+                session.board.cancel(job.id)
 
 
-def _step(session: Session, job: JobRecord, tail: EventTail, watch: TerminalWatch) -> JobRecord | None:
-    if session.runner is not None:
-        session.runner.poll()
+def _taken_over(session: Session, job: JobRecord, closing: ExitStack) -> Runner | None:
+    """What runs this job where the window or command that ran the home's jobs has ended; else None."""
+    try:
+        runner = session.new_runner()
+    except HomeInUseError:
+        return None
+    closing.callback(runner.close)
+    runner.only = {job.id}
+    return runner
+
+
+def _step(
+    session: Session, runner: Runner | None, job: JobRecord, tail: EventTail, watch: TerminalWatch
+) -> JobRecord | None:
+    if runner is not None:
+        runner.poll()
     now = session.board.get(job.id)
     for event in tail.read():
         watch(event)
-    at_work = session.runner is not None and job.id in session.runner.running
+    at_work = runner is not None and job.id in runner.running
     return now if is_resting(now.state) and not at_work else None
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from workbench.home import Home
+from workbench.session import Session
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
 adapters = importlib.import_module("adapters")
@@ -201,6 +202,23 @@ def test_pause_and_resume_from_other_processes(model: dict[str, Any], home: Home
     resumed = answer("jobs", "resume", "last", "--wait")
 
     assert resumed["state"] == "done"
+
+
+def test_job_is_taken_over_from_a_window_that_closes(model: dict[str, Any], home: Home) -> None:
+    words = ["run", "steps", "--model", model["id"], "--set", "steps=3", "--json"]
+    with Session.open(home, supervise=True) as window:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "workbench", *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        tick = threading.Event()
+        while not window.board.list():
+            assert running.poll() is None
+            tick.wait(0.05)
+
+    out, _ = running.communicate(timeout=60)
+
+    assert running.returncode == 0
+    assert json.loads(out)["state"] == "done"
 
 
 def test_operations_list_their_parameters(home: Home) -> None:
