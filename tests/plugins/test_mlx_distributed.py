@@ -39,8 +39,8 @@ def test_two_processes_have_the_losses_of_one(tmp_path: Path, small_hf: Path) ->
     assert one["held_out_after"] < one["held_out_before"] - 0.1
     for name, weight in _tensors(tmp_path / "one" / "made").items():
         np.testing.assert_allclose(weight, _tensors(tmp_path / "two" / "made")[name], atol=2e-3, err_msg=name)
-    # What the second process made is gone with its folder.
-    assert sorted(each.name for each in (tmp_path / "two").iterdir()) == ["job.py", "made"]
+    # What the second process made is gone with its folder; the first one's tells what was done.
+    assert sorted(each.name for each in (tmp_path / "two").iterdir()) == ["job.py", "made", "made.job"]
 
 
 def test_only_the_first_process_has_the_jobs_own_folder(
