@@ -17,60 +17,42 @@ from workbench.plugin.reading import ReaderDeclaration
 from workbench.plugin.training import TrainingDeclaration
 
 
-class ReaderEntry(ReaderDeclaration):
-    """One data reader as data.
+class Offer(BaseModel):
+    """Something that a plugin offers, with where it comes from.
 
     Attributes:
-        plugin: Where it comes from: a module name, or `file:NAME.py`.
+        plugin: A module name, or `file:NAME.py`.
         source: What a person is shown of that.
         requires: What its package requires and Tenfold's environment lacks.
     """
 
+    model_config = ConfigDict(frozen=True)
+
+    name: str
     plugin: str
     source: str
     requires: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """How a parameter names it."""
+        return str(Offered(self.plugin, self.name))
+
+
+class ReaderEntry(Offer, ReaderDeclaration):
+    """One data reader as data."""
 
     def reads(self, path: str) -> bool:
         """Whether a file's name has one of the endings."""
         return path.lower().endswith(self.suffixes)
 
 
-class MetricEntry(MetricDeclaration):
-    """One metric as data.
-
-    Attributes:
-        plugin: Where it comes from: a module name, or `file:NAME.py`.
-        source: What a person is shown of that.
-        requires: What its package requires and Tenfold's environment lacks.
-    """
-
-    plugin: str
-    source: str
-    requires: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> str:
-        """How a parameter names it."""
-        return str(Offered(self.plugin, self.name))
+class MetricEntry(Offer, MetricDeclaration):
+    """One metric as data."""
 
 
-class TrainingEntry(TrainingDeclaration):
-    """One training method as data.
-
-    Attributes:
-        plugin: Where it comes from: a module name, or `file:NAME.py`.
-        source: What a person is shown of that.
-        requires: What its package requires and Tenfold's environment lacks.
-    """
-
-    plugin: str
-    source: str
-    requires: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> str:
-        """How a parameter names it."""
-        return str(Offered(self.plugin, self.name))
+class TrainingEntry(Offer, TrainingDeclaration):
+    """One training method as data."""
 
 
 class OperationEntry(Declaration):
