@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from workbench.model import ModelFacts
+
+#: From this many bits a weight on weights count as unquantized.
+WHOLE_BITS = 15.0
 #: Up to this share comes from rounding alone where weights keep 16 bits or more. Two engines that compute the
 #: same weights in different types are far closer.
 _ROUNDING = 0.01
@@ -36,6 +40,14 @@ class Limit:
         return self.share * information
 
 
+def rounded_bits(facts: ModelFacts) -> float:
+    """Bits a weight of those in fewer than 16: embeddings that a step leaves say nothing of it."""
+    rounded = [each for each in facts.groups if each.size_bytes * 8 < WHOLE_BITS * each.parameters]
+    if not rounded:
+        return facts.bits_per_weight
+    return 8 * sum(each.size_bytes for each in rounded) / sum(each.parameters for each in rounded)
+
+
 def limit_of(*, same_type: bool, bits: float | None = None) -> Limit:
     """The limit of a step.
 
@@ -45,7 +57,7 @@ def limit_of(*, same_type: bool, bits: float | None = None) -> Limit:
 
     Args:
         same_type: Whether the step leaves the weights 16 bits or more each, so that only rounding differs.
-        bits: Bits a weight of the result, the mean of all; None where they are not known.
+        bits: Bits a weight of the result, the mean of those that it rounds; None where they are not known.
 
     >>> [round(limit_of(same_type=False, bits=each).share, 3) for each in (8.5, 6.6, 5.5, 4.8)]
     [0.015, 0.075, 0.31, 0.5]

@@ -11,13 +11,12 @@ from workbench.engines.request import LoadOptions
 from workbench.measure.card import ParityCheck
 from workbench.measure.measured import Measured
 from workbench.measure.parity import Progress, Step, check_chain, check_step
+from workbench.measure.parity_limits import WHOLE_BITS, rounded_bits
 from workbench.measure.proof_request import ProofRequest
 from workbench.model import Model
 
 #: Longest sequence of a comparison, in tokens: a window, a question, or a prompt with its answer.
 _CONTEXT = 2048
-#: From this many bits a weight on a model counts as unquantized.
-_WHOLE_BITS = 15.0
 
 
 def opened(model: Measured, threads: int) -> Engine:
@@ -66,12 +65,11 @@ def _broken_by(request: ProofRequest) -> tuple[ParityCheck, ...]:
 
 
 def _step(request: ProofRequest, made: Measured, stage: str, merged_into: Model | None = None) -> Step:
-    bits = made.subject.bits_per_weight
-    whole = bits >= _WHOLE_BITS
+    whole = made.subject.bits_per_weight >= WHOLE_BITS
     return Step(
         stage=stage,
         same_type=whole,
-        bits=None if whole else bits,
+        bits=None if whole else rounded_bits(made.facts),
         retrained=request.retrained,
         merged_into=merged_into,
     )
