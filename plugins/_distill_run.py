@@ -46,7 +46,7 @@ def distill(
         # An adapter begins at random.
         torch.manual_seed(job.seed)
         return DistillBackend(
-            prepare(base, params, student.path.name),
+            prepare(base, params, student.name),
             params,
             student.path,
             end_tokens,

@@ -96,7 +96,7 @@ def _learn(task: Task, job: WorkerJob, group: Group) -> Any:
     def make(*, end_tokens: tuple[int, ...]) -> SharedBackend:
         # A model that is split need not fit whole into the memory of a device.
         base = load_base(task.model.path, params, "cpu" if sharded else None)
-        tuned = prepare(base, params, task.model.path.name)
+        tuned = prepare(base, params, task.model.name)
         same_weights(each for each in tuned.parameters() if each.requires_grad)
         if sharded:
             tuned = shard(tuned, device())

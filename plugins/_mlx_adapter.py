@@ -103,12 +103,13 @@ class Adapter:
             raise ModelFileError(folder, f"nothing is known of its tensor {next(iter(loaded))}.")
 
 
-def add_adapter(model: Any, params: FinetuneParams, path: Path, seed: int) -> Adapter:
+def add_adapter(model: Any, params: FinetuneParams, path: Path, seed: int, base: str) -> Adapter:
     """Put a new adapter into a model whose own weights are frozen.
 
     Args:
-        path: The model's folder; its name is what the adapter calls its base.
+        path: The model's folder.
         seed: Of the first weights.
+        base: What the adapter calls its base.
 
     Raises:
         ParameterError: Nothing would be trained, or MLX has not what is asked for.
@@ -135,7 +136,7 @@ def add_adapter(model: Any, params: FinetuneParams, path: Path, seed: int) -> Ad
         {
             "peft_type": "LORA",
             "task_type": "CAUSAL_LM",
-            "base_model_name_or_path": path.name,
+            "base_model_name_or_path": base,
             "bias": "none",
             "fan_in_fan_out": False,
             "inference_mode": True,

@@ -75,12 +75,13 @@ def load_base(path: Path, params: FinetuneParams) -> Any:
     return model
 
 
-def prepare(model: Any, params: FinetuneParams, path: Path, seed: int) -> Adapter | None:
+def prepare(model: Any, params: FinetuneParams, path: Path, seed: int, base: str = "") -> Adapter | None:
     """Put an adapter in, or choose the weights of the model that are trained.
 
     Args:
         path: The model's folder, whose names of weights the result will have.
         seed: Of the adapter's first weights.
+        base: What the adapter calls its base; the folder's name where empty.
 
     Raises:
         ParameterError: Nothing would be trained, or the settings exclude each other.
@@ -99,7 +100,7 @@ def prepare(model: Any, params: FinetuneParams, path: Path, seed: int) -> Adapte
             owner, _, leaf = name.rpartition(".")
             modules[owner].unfreeze(recurse=False, keys=[leaf])
     else:
-        adapter = add_adapter(model, params, path, seed)
+        adapter = add_adapter(model, params, path, seed, base or path.name)
     if params.gradient_checkpointing:
         for block in model.layers:
             _compute_twice(block)

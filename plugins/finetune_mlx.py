@@ -74,7 +74,7 @@ def finetune_mlx(job: JobContext, model: Model, params: FinetuneMlxParams) -> Pa
     def make(*, end_tokens: tuple[int, ...]) -> Backend:
         base = load_base(model.path, params)
         job.check()
-        adapter = prepare(base, params, model.path, job.seed)
+        adapter = prepare(base, params, model.path, job.seed, model.name)
         own = MlxBackend(base, adapter, params, model.path, end_tokens, writes=leads, check=job.check)
         return SharedBackend(own, group) if group is not None else own
 

@@ -94,7 +94,7 @@ def finetune_torch(job: JobContext, model: Model, params: FinetuneTorchParams) -
     versions = {each.__name__: each.__version__ for each in (torch, transformers, peft)}
 
     def make(*, end_tokens: tuple[int, ...]) -> TorchBackend:
-        tuned = job.run_native(lambda: prepare(load_base(model.path, params), params, model.path.name))
+        tuned = job.run_native(lambda: prepare(load_base(model.path, params), params, model.name))
         return TorchBackend(tuned, params, model.path, end_tokens, job.checkpoints, own=own)
 
     def proof(tuned: Tuned) -> dict[str, Any]:
