@@ -247,7 +247,7 @@ def test_plugins_that_raise_hang_or_leave_are_one_failure_each(home: Home, monke
     assert "bad day" in reasons["file:raises.py"]
     assert "3 seconds" in reasons["file:hangs.py"]
     assert "exit code 4" in reasons["file:leaves.py"]
-    assert "no operation" in reasons["file:empty.py"]
+    assert "offers nothing" in reasons["file:empty.py"]
     assert any(each.name == "gguf-quantize" for each in contents.operations)
 
 
