@@ -132,9 +132,9 @@ def test_guessing_from_the_prompt_gives_the_same_tokens(opened, tiny_gguf: Path)
 @pytest.mark.real_model
 def test_guessing_with_a_model_gives_the_same_tokens(opened, sample_gguf: Path) -> None:
     """The same model as its own draft: every guess is right, unless a rounding tips a tie."""
-    plain = opened(sample_gguf, parallel=1, threads=2)
+    plain = opened(sample_gguf, parallel=1)
     draft = DraftOptions(kind="model", path=str(sample_gguf), tokens=3)
-    guessing = opened(sample_gguf, parallel=1, threads=2, draft=draft)
+    guessing = opened(sample_gguf, parallel=1, draft=draft)
     texts = [f"{word} {n} is" for n in range(10) for word in ("The number", "A", "My", "Room", "Chapter")]
     different = [
         text
