@@ -35,7 +35,8 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	@# More of them than cores: many wait for workers, clusters and servers that they started.
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 docs: $(STAMP)
 	$(BIN)/sphinx-build -W -q -b html docs build/docs
