@@ -40,6 +40,7 @@ from ui.widgets.job_words import (
     state_word,
     time_left_text,
 )
+from ui.widgets.mean_rate import mean_rate
 from ui.widgets.message import MessageBar
 from workbench.errors import WorkbenchError
 from workbench.export.imported import of as imported_by
@@ -235,8 +236,7 @@ class JobDetail(QWidget):
         share = share_done(job)
         self._tiles["progress"].show_figure(
             "—" if share is None else f"{share * 100:.0f}\u202f%",
-            " · ".join(part for part in dict.fromkeys((progress_text(job), job.progress_label)) if part)
-            or ("waiting for its turn" if job.state == "queued" else "nothing reported yet"),
+            _progress_remark(job),
         )
         self._show_time(job)
         self._show_measured()
@@ -263,8 +263,8 @@ class JobDetail(QWidget):
         running = self._job.state == "running"
         speed = self._plots.series("throughput")
         if speed and len(speed[0][1]):
-            values, unit = speed[0][1], self._plots.unit_of_throughput()
-            mean = float(np.mean(values))
+            (times, values), unit = speed[0], self._plots.unit_of_throughput()
+            mean = mean_rate(times, values)
             figure = float(values[-1]) if running else mean
             remark = f"mean {format.rate(mean, unit)}" if running else "mean over the job"
             self._tiles["speed"].show_figure(format.rate(figure, unit), remark)
@@ -428,3 +428,11 @@ def _in_card(page: QWidget) -> QFrame:
     layout.setContentsMargins(12, 12, 12, 12)
     layout.addWidget(page)
     return card
+
+
+def _progress_remark(job: JobRecord) -> str:
+    if job.state == "done":
+        # What it was at when it last said so is over.
+        return "done"
+    said = " · ".join(part for part in dict.fromkeys((progress_text(job), job.progress_label)) if part)
+    return said or ("waiting for its turn" if job.state == "queued" else "nothing reported yet")

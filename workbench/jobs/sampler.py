@@ -13,6 +13,7 @@ import psutil
 
 from workbench.hardware import nvidia
 from workbench.jobs.events import Event, Metric, now
+from workbench.jobs.rates import Rate
 
 INTERVAL_S = 0.5
 #: The series of processes and devices, whatever the operation does.
@@ -30,7 +31,8 @@ class Sampler:
     The series: `rss_bytes` and `cpu_percent` of the process tree (100 % is one core at work),
     `gpu{i}_percent`, `gpu{i}_memory_bytes` (of this process tree where the driver tells, else of the
     device), `gpu{i}_power_w`, `metal_memory_bytes` and `metal_peak_bytes` where MLX is loaded, and
-    `throughput` in units per second. The thread runs on while the main thread is in a native call.
+    `throughput` in units per second, each for the time since the one before. The thread runs on while the
+    main thread is in a native call.
 
     Args:
         emit: Where the events go. An error that it raises ends the sampling and goes to `failed`.
@@ -50,6 +52,7 @@ class Sampler:
         self._cpu_seconds: dict[int, float] = {}
         self._last = time.monotonic()
         self._has_rates = False
+        self._rates: dict[str, Rate] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
@@ -69,6 +72,8 @@ class Sampler:
             while not self._stopping.wait(INTERVAL_S):
                 self._sample()
             self._sample()
+            for unit, rate in self._rates.items():
+                self._throughput(now(), unit, rate.end(time.monotonic()))
         except OSError as error:
             self._failed(error)
 
@@ -87,16 +92,22 @@ class Sampler:
             # The last look may follow the one before at once: a rate over that would be noise.
             self._memory_only()
             return
-        self._last = moment
+        before, self._last = self._last, moment
         self._has_rates = True
         resident, cpu_seconds, pids = self._tree()
         self._emit(Metric(t, "rss_bytes", resident, unit="B"))
         self._emit(Metric(t, "cpu_percent", round(100 * cpu_seconds / elapsed, 1), unit="%"))
-        for place, (unit, amount) in enumerate(self._take_amounts().items()):
-            name = f"throughput/{unit}" if place else "throughput"
-            self._emit(Metric(t, name, amount / elapsed, unit=f"{unit}/s"))
+        for unit, amount in self._take_amounts().items():
+            rate = self._rates.setdefault(unit, Rate(before))
+            self._throughput(t, unit, rate.look(moment, amount))
         self._gpus(t, pids)
         self._metal(t)
+
+    def _throughput(self, t: float, unit: str, rate: float | None) -> None:
+        if rate is not None:
+            # What was counted first is the job's throughput.
+            name = "throughput" if unit == next(iter(self._rates)) else f"throughput/{unit}"
+            self._emit(Metric(t, name, rate, unit=f"{unit}/s"))
 
     def _tree(self) -> tuple[float, float, set[int]]:
         """Resident bytes, CPU seconds since the last call, and the process ids of this process tree."""

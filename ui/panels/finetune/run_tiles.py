@@ -15,6 +15,7 @@ from ui.panels.finetune.loss_names import HELD_OUT, TRAIN
 from ui.widgets.job_metrics import memory, throughput
 from ui.widgets.job_tiles import Tile
 from ui.widgets.job_words import TimeLeft, duration_of, share_done, time_left_text
+from ui.widgets.mean_rate import mean_rate
 from workbench.jobs.records import JobRecord
 from workbench.jobs.trace import RunTrace
 
@@ -29,8 +30,8 @@ _TITLES = {
 #: From this width on all tiles stand in one row.
 _ONE_ROW = 620
 _LEAST_WIDTH = 100
-#: Samples of ten seconds.
-_RECENT = 20
+#: What “now” is of a speed, in seconds.
+_RECENT_S = 10.0
 
 
 class RunTiles(QWidget):
@@ -112,7 +113,7 @@ class RunTiles(QWidget):
         if not curves:
             self.tiles["speed"].show_figure("—", "nothing measured yet")
             return
-        rates = [_rate(trace.by_time(curve.name)[1], running=running) for curve in curves[:2]]
+        rates = [_rate(*trace.by_time(curve.name), running=running) for curve in curves[:2]]
         remark = f"{format.number(rates[1])} with padding" if len(rates) > 1 else ""
         self.tiles["speed"].show_figure(format.number(rates[0]), remark)
 
@@ -138,12 +139,14 @@ class RunTiles(QWidget):
             tile.show_figure(format.duration(took), format.date(job.ended_at or job.started_at), "Took")
 
 
-def _rate(values: np.ndarray, *, running: bool) -> float:
-    """The mean of the last ten seconds of a run, or of all from its first step to its last.
-
-    A sample is taken twice a second: where a step takes longer than that, every other one is 0.
-    """
+def _rate(times: np.ndarray, values: np.ndarray, *, running: bool) -> float:
+    """The mean of the last seconds of a run, or of all from its first step to its last."""
     busy = np.flatnonzero(values)
     if not len(busy):
         return 0.0
-    return float(np.mean(values[-_RECENT:] if running else values[busy[0] : busy[-1] + 1]))
+    if running:
+        # With the point before them, from which the first of them counts.
+        first = max(int(np.searchsorted(times, times[-1] - _RECENT_S)) - 1, 0)
+        return mean_rate(times[first:], values[first:])
+    whole = slice(busy[0], busy[-1] + 1)
+    return mean_rate(times[whole], values[whole])
