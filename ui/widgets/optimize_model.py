@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from PySide6.QtWidgets import QComboBox, QCompleter, QListView, QWidget
 
 from ui import format
+from ui.widgets.elided_line_edit import ElidedLineEdit
 from ui.widgets.form_inputs import CalmComboBox
 from workbench.library.records import ModelRecord
 
@@ -56,7 +57,7 @@ class ModelChooser(CalmComboBox):
         self._records = _Records(self)
         self._id: str | None = None
         self.setModel(self._records)
-        self.setEditable(True)
+        self.setLineEdit(ElidedLineEdit(self))
         self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.setAccessibleName("Model")
         self.setMaxVisibleItems(14)
