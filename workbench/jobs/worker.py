@@ -14,7 +14,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from workbench.data.plugin_reader import PluginReader, use_data_readers
-from workbench.errors import InUseError, ModelFileError, PluginError, UsageError, WorkbenchError
+from workbench.errors import InUseError, PluginError, UsageError, WorkbenchError
 from workbench.jobs import exits, publish
 from workbench.jobs.arguments import Arguments, parse, plugin_dir
 from workbench.jobs.beginning import begins_with_spec, spec_of_run, this_machine
@@ -27,14 +27,16 @@ from workbench.jobs.leaving import leave_at_once
 from workbench.jobs.loading import load_operation, offer_folders, offered_folders, plugin_folders
 from workbench.jobs.processes import offer_to_end_first
 from workbench.jobs.ranks import folder_of_rank, launch_rank
+from workbench.jobs.reading_back import read_back
+from workbench.jobs.refusing import refuse
 from workbench.jobs.sampler import Sampler
 from workbench.jobs.sink import EventSink
 from workbench.jobs.spec import JobSpec, ModelInput, ReaderInput
 from workbench.jobs.stop_requests import Requests, request_path
-from workbench.jobs.story import forget_told, keep_told, place_from
+from workbench.jobs.story import forget_told, keep_told
 from workbench.jobs.terminal import TerminalWatch
 from workbench.jobs.verify import SeenEnough, Verification
-from workbench.model import Model, ModelFacts
+from workbench.model import Model
 from workbench.params import validate
 from workbench.plugin import Operation
 
@@ -84,7 +86,7 @@ class Job:
         try:
             operation = load_operation(self.plugin, self.operation, folders)
         except WorkbenchError as error:
-            return _refuse(words, error)
+            return refuse(words, error)
         arguments = parse(
             words,
             description=f"{operation.title}: {operation.documentation}",
@@ -97,7 +99,7 @@ class Job:
             check = self._verification(operation) if arguments.verify else None
             folder, target = self._places(operation, arguments)
         except (WorkbenchError, OSError) as error:
-            return _refuse(words, error)
+            return refuse(words, error)
         rank = launch_rank()
         if rank:
             # The first of several processes that run this script leads, and what the others make is dropped.
@@ -269,7 +271,8 @@ class _Run:
         result = self._run_operation(context)
         context.check()
         placed = publish.publish(result, staging, self._job.output_name, context.check)
-        return self._described(self._moved(placed), context)
+        result = self._moved(placed)
+        return read_back(self._operation, result, self._folder, self._job.output_name, context.check)
 
     def _run_operation(self, context: WorkerContext) -> Path:
         operation = self._operation
@@ -357,33 +360,6 @@ class _Run:
             shutil.rmtree(target)
         publish.move(whole, target)
         return target if whole == placed else target / placed.name
-
-    def _described(self, result: Path, context: WorkerContext) -> Artifact:
-        """Read the result back: what can't be read here could not be read by anyone."""
-        from workbench.library.hashing import content_hash
-        from workbench.library.inspect import inspect
-
-        role = "model" if self._operation.output is not None else "file"
-        facts: ModelFacts | None = None
-        if role == "model":
-            try:
-                facts = inspect(result)
-            except ModelFileError as error:
-                raise PluginError(
-                    f"{self._operation.title} made something that is not a readable model: {error.reason}",
-                    details=str(error),
-                ) from error
-        files = facts.files if facts else publish.names_in(result)
-        sha256 = content_hash(result, files, lambda _done, _total: context.check())
-        return Artifact(
-            now(),
-            role="model" if role == "model" else "file",
-            path=place_from(self._folder, result),
-            sha256=sha256,
-            size_bytes=publish.size_bytes(result) if facts is None else facts.size_bytes,
-            format=facts.format if facts else "",
-            name=self._job.output_name,
-        )
 
     def _finish(self, artifact: Artifact) -> int:
         if self._check is not None:
@@ -477,29 +453,3 @@ def _redacted(error: Any, context: WorkerContext | None) -> Any:
         remedy=context.redact(error.remedy),
         details=context.redact(error.details),
     )
-
-
-def _refuse(argv: Sequence[str], error: Exception) -> int:
-    """Say why the job can't even begin; in a job folder also as events, so that lists can show it."""
-    sys.stderr.write(f"{error}\n")
-    if isinstance(error, WorkbenchError) and error.details:
-        sys.stderr.write(error.details + "\n")
-    folder = _job_dir(argv)
-    if folder is not None and folder.is_dir():
-        word = last_word(error, folder)
-        sink = EventSink(folder / "events.jsonl")
-        sink.make_room()
-        if word.error is not None:
-            sink.emit(word.error)
-        sink.emit(State(now(), "failed", reason=word.error.message if word.error else ""))
-        sink.close()
-    return exits.USAGE if isinstance(error, UsageError) else exits.FAILED
-
-
-def _job_dir(argv: Sequence[str]) -> Path | None:
-    for place, word in enumerate(argv):
-        if word == "--job-dir" and place + 1 < len(argv):
-            return Path(argv[place + 1])
-        if word.startswith("--job-dir="):
-            return Path(word.partition("=")[2])
-    return None
