@@ -177,7 +177,7 @@ class _Search:
             if maker is not None:
                 made_of[path] = FromStep(self._names[maker])
             elif record is not None:
-                made_of[path] = self._input(_as_input(record))
+                made_of[path] = self._input(record.as_input())
         return Link(self._names[job_id], spec, start, made_of, told_inputs(self._jobs / job_id), made)
 
     def _input(self, model: ModelInput) -> FromInput:
@@ -193,17 +193,6 @@ class _Search:
         record = self._by_id.get(model.id)
         known = model.sha256 or (record.sha256 if record is not None else None)
         return model.model_copy(update={"sha256": known})
-
-
-def _as_input(record: ModelRecord) -> ModelInput:
-    return ModelInput(
-        id=record.id,
-        name=record.name,
-        path=record.path,
-        format=record.format,
-        sha256=record.sha256,
-        source=record.source,
-    )
 
 
 def _paths(params: Mapping[str, Any]) -> Iterator[str]:

@@ -138,15 +138,7 @@ class Library:
 
     def to_spec_input(self, id: str) -> ModelInput:
         """A model as the input of a job."""
-        record = self.get(id)
-        return ModelInput(
-            id=record.id,
-            name=record.name,
-            path=record.path,
-            format=record.format,
-            sha256=record.sha256,
-            source=record.source,
-        )
+        return self.get(id).as_input()
 
     # ------------------------------------------------------------------ adding
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.jobs.spec import ModelInput
 from workbench.model import TuningFacts
 
 
@@ -51,6 +52,17 @@ class ModelRecord:
     notes: str
     created_at: float
     tuning: TuningFacts | None = None
+
+    def as_input(self) -> ModelInput:
+        """This model as what a job starts from."""
+        return ModelInput(
+            id=self.id,
+            name=self.name,
+            path=self.path,
+            format=self.format,
+            sha256=self.sha256,
+            source=self.source,
+        )
 
 
 @dataclass(frozen=True, slots=True)
