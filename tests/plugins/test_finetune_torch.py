@@ -24,6 +24,7 @@ from workbench.jobs.events import EventTail, Metric, Sample
 
 pytestmark = pytest.mark.timeout(300)
 STEPS = 20
+NAME = "A model"
 
 
 @pytest.fixture
@@ -43,8 +44,9 @@ def series(events: list[Any], name: str) -> list[float]:
 
 def train(folder: Path, model: Path, **settings: Any) -> Path:
     """Fine-tune in this process, which saves the imports of a worker; what it made."""
+    named = model_at(model).model_copy(update={"name": NAME})
     return finetune_torch(
-        job_in(folder), model_at(model), FinetuneTorchParams.model_validate({"proof": False, **settings})
+        job_in(folder), named, FinetuneTorchParams.model_validate({"proof": False, **settings})
     )
 
 
@@ -85,7 +87,7 @@ def test_the_held_out_loss_falls_and_the_adapter_is_a_peft_folder(
 
 
 def test_packed_batches_learn_too(data: Path, tiny_hf: Path, tmp_path: Path) -> None:
-    train(
+    made = train(
         tmp_path / "job",
         tiny_hf,
         data=[data],
@@ -98,6 +100,9 @@ def test_packed_batches_learn_too(data: Path, tiny_hf: Path, tmp_path: Path) -> 
 
     held_out = figures(tmp_path / "job", "loss/held-out")
     assert held_out[30] < held_out[0] - 0.5
+    # The model's name: a folder of another name on another machine must not change the result.
+    config = json.loads((made / "adapter_config.json").read_text(encoding="utf-8"))
+    assert config["base_model_name_or_path"] == NAME
 
 
 def test_an_adapter_changes_what_the_engine_says(tmp_path: Path, tiny_hf: Path) -> None:

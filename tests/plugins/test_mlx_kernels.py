@@ -13,9 +13,9 @@ from workbench.plugin.testing import RecordingJob
 
 
 def test_compiled_kernels_lie_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mx = pytest.importorskip("mlx.core")
+    mx = pytest.importorskip("mlx.core", reason="MLX is not installed")
     if on_gpu() or not shutil.which("c++"):
-        pytest.skip("nothing is compiled here")
+        pytest.skip("MLX compiles kernels on a processor alone, and with a compiler")
     passing = tmp_path / "passing"
     passing.mkdir()
     for name in ("TMPDIR", "TMP", "RAY_TMPDIR"):
