@@ -116,16 +116,14 @@ def test_memory_that_runs_out_is_one_failure_in_words(bench: Bench, hostile: Ope
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such score")
-def test_system_would_end_a_worker_before_the_window(
-    bench: Bench, hostile: OperationEntry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_system_would_end_a_worker_before_the_window(bench: Bench, hostile: OperationEntry) -> None:
     job = bench.submit(steps=10_000, pause_ms=10)
     bench.until_step(job, 1)
-    worker = Path(f"/proc/{bench.board.get(job.id).pid}/oom_score_adj")
-
-    assert int(worker.read_text()) > int(Path("/proc/self/oom_score_adj").read_text())
+    worker = int(Path(f"/proc/{bench.board.get(job.id).pid}/oom_score_adj").read_text())
     bench.board.cancel(job.id)
     bench.finish(job)
+
+    assert worker > int(Path("/proc/self/oom_score_adj").read_text())
 
 
 def test_hanging_worker_that_ignores_signals_is_killed_by_a_cancel(

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TypeVar
 
 import pytest
 
+from tests.fixtures.script_here import run_here
 from workbench.jobs import exits, input_hashes
 from workbench.jobs.events import Artifact, EventLog, EventTail, Input, Spec, State, now
 from workbench.jobs.expected import exported_script
@@ -24,7 +21,6 @@ from workbench.jobs.spec import JobSpec, ModelInput
 from workbench.library.hashing import content_hash
 
 _E = TypeVar("_E", Spec, Input)
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 pytestmark = pytest.mark.timeout(240)
 
 
@@ -39,22 +35,7 @@ class Training:
 
     def run(self, *words: object, script: Path | None = None) -> int:
         """Run the script as `python job.py` does, but in this process, which has PyTorch loaded by then."""
-        path = script or self.script
-        module = ModuleType("__main__")
-        module.__file__ = str(path)
-        before = sys.argv, dict(os.environ), [signal.getsignal(each) for each in _SIGNALS]
-        sys.argv = [str(path), *map(str, words)]
-        try:
-            exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), vars(module))  # noqa: S102
-        except SystemExit as ended:
-            return int(ended.code or 0)
-        finally:
-            sys.argv, variables, handlers = before
-            os.environ.clear()
-            os.environ.update(variables)
-            for each, handler in zip(_SIGNALS, handlers, strict=True):
-                signal.signal(each, handler)
-        raise AssertionError("a script always says how it ended")
+        return run_here(script or self.script, *words)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import runpy
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.fixtures.script_here import run_here
 from tests.workbench.recipes.conftest import Line
 from workbench.jobs import exits
 
@@ -118,7 +118,6 @@ def test_recipe_is_paused_by_a_request_in_its_folder(line: Line, tmp_path: Path)
 def test_what_can_not_be_right_is_refused_before_any_step(
     line: Line,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     words: tuple[str, ...],
     code: int,
@@ -128,13 +127,9 @@ def test_what_can_not_be_right_is_refused_before_any_step(
     other.write_bytes(line.models[0].path.read_bytes() + b"\0")
     given = ["--model", str(line.models[0].path), "--out", str(tmp_path / "made.gguf")]
     given += [word.format(other=other) for word in words]
-    monkeypatch.setattr(sys, "argv", [str(line.script), *given])
 
     # In this process: no step is started.
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(line.script), run_name="__main__")
-
-    assert ended.value.code == code
+    assert run_here(line.script, *given) == code
     assert said in capsys.readouterr().err
     assert not (tmp_path / "made.gguf.work").exists()
 
