@@ -184,7 +184,8 @@ def test_interrupt_cancels_the_job_and_ends_with_130(model: dict[str, Any], home
 
 
 def test_pause_and_resume_from_other_processes(model: dict[str, Any], home: Home) -> None:
-    words = ["run", "steps", "--model", model["id"], "--set", "steps=150", "--set", "pause_ms=20", "--json"]
+    # More than pausing takes, however busy the machine is.
+    words = ["run", "steps", "--model", model["id"], "--set", "steps=50000", "--set", "pause_ms=20", "--json"]
     running = subprocess.Popen(
         [sys.executable, "-m", "workbench", *words],
         stdout=subprocess.PIPE,
@@ -199,6 +200,7 @@ def test_pause_and_resume_from_other_processes(model: dict[str, Any], home: Home
     answer("jobs", "pause", "last")
     out, _ = running.communicate(timeout=60)
     assert json.loads(out)["state"] == "paused"
+    next(home.jobs.glob("*/checkpoints/step")).write_text("49990")
     resumed = answer("jobs", "resume", "last", "--wait")
 
     assert resumed["state"] == "done"

@@ -105,7 +105,7 @@ def test_a_cut_line_and_a_full_queue_lose_nothing(lab: Lab, bench: Bench, tiny_g
     line = CutLine(lab.port)
     bench.add_place(f"http://127.0.0.1:{line.port}", cpus=2)
     try:
-        first = bench.steps(tiny_gguf, steps=120, pause_ms=50)
+        first = bench.steps(tiny_gguf, steps=240, pause_ms=50)
         bench.until_progress(first, 5)
         second = bench.steps(tiny_gguf, steps=3)
         bench.until_reason(second, "Queued on lab")
@@ -117,12 +117,12 @@ def test_a_cut_line_and_a_full_queue_lose_nothing(lab: Lab, bench: Bench, tiny_g
         line.cut()
 
     assert (first.state, second.state) == ("done", "done")
-    assert _depths(bench, first) == list(range(120))
+    assert _depths(bench, first) == list(range(240))
     assert _says(bench, first, "can be reached again")
     assert _hash(bench, first) == _hash(bench, second)
     for job in (first, second):
         _nothing_is_left(lab, job)
-    print(f"120 of 120 steps came through a line that was cut; the second job waited for {second.title!r}")
+    print(f"240 of 240 steps came through a line that was cut; the second job waited for {second.title!r}")
 
 
 def test_the_app_may_close_and_finds_the_job_again(lab: Lab, bench: Bench, tiny_gguf: Path) -> None:
@@ -147,7 +147,7 @@ def test_the_app_may_close_and_finds_the_job_again(lab: Lab, bench: Bench, tiny_
 
 def test_a_killed_worker_a_pause_and_a_cancel(lab: Lab, bench: Bench, tiny_gguf: Path) -> None:
     bench.add_place(lab.address, cpus=2)
-    job = bench.steps(tiny_gguf, steps=300, pause_ms=50)
+    job = bench.steps(tiny_gguf, steps=3000, pause_ms=50)
     bench.until_progress(job, 5)
     _kill_the_job_itself(lab, job)
     bench.until(lambda: len(_beginnings(bench, job)) == 2)
