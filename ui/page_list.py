@@ -86,6 +86,3 @@ class _BrokenPage(QWidget):
 
     def open(self, argument: object) -> None:
         return
-
-    def actions(self) -> list[QAction]:  # type: ignore[override]
-        return []

@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QColor, QContextMenuEvent, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
+from ui.actions import add_action
 from ui.theme import PLOT_COLOURS, Theme
 from ui.widgets.plot_curve import CurvePoints, CurveSpec, Floats
+from ui.widgets.plot_curve_items import CurveItems
 from ui.widgets.plot_export import CsvExport, write_png
 from ui.widgets.plot_legend import PlotLegend, elapsed, value_text
-from ui.widgets.plot_view import FillItem, ScaledAxis, TimeViewBox
+from ui.widgets.plot_view import ScaledAxis, TimeViewBox
 from workbench.errors import WorkbenchError
 
 __all__ = ["CurveSpec", "TimePlot", "link"]
@@ -26,60 +28,10 @@ __all__ = ["CurveSpec", "TimePlot", "link"]
 #: Redraws are gathered: a plot that gets points more often still draws at most this often.
 _REDRAW_MS = 33
 
-#: Markers are drawn while a curve shows at most this many points, else they hide the line.
-_MARKED_POINTS = 80
-
-#: A curve of more drawn points than this has a line one pixel wide, which Qt draws several times faster.
-_DENSE_POINTS = 700
-
-
-#: How much of its colour a faint curve keeps.
-_FAINT = 0.38
 #: Room at both ends while everything is shown, as a share of it.
 _ROOM = 0.012
 #: Values that differ by less than this share of themselves are drawn as level.
 _LEVEL = 0.001
-
-
-class _Curve:
-    """The items of one curve on the canvas."""
-
-    def __init__(self, spec: CurveSpec) -> None:
-        self.spec = spec
-        self.points = CurvePoints()
-        self.line = pg.PlotCurveItem(connect="finite", skipFiniteCheck=False)
-        self.fill = FillItem() if spec.filled else None
-        self.markers = pg.ScatterPlotItem(size=7, symbol=spec.marker or "o", pxMode=True)
-        self.cursor = pg.ScatterPlotItem(size=8, symbol=spec.marker or "o", pxMode=True)
-        self.colour = QColor()
-
-    def items(self) -> list[pg.GraphicsObject]:
-        return [each for each in (self.fill, self.line, self.markers, self.cursor) if each is not None]
-
-    def paint(self, colour: str, card: str) -> None:
-        self.colour = QColor(colour)
-        if self.spec.faint:
-            self.colour.setAlphaF(_FAINT)
-        self.markers.setBrush(self.colour)
-        self.markers.setPen(pg.mkPen(None))
-        self.cursor.setBrush(self.colour)
-        self.cursor.setPen(pg.mkPen(card, width=1.5))
-        if self.fill is not None:
-            tint = QColor(self.colour)
-            tint.setAlphaF(0.18)
-            self.fill.set_colour(tint)
-
-    def draw(self, x: Floats, y: Floats) -> None:
-        dense = len(x) > _DENSE_POINTS
-        style = Qt.PenStyle.DashLine if self.spec.dashed and not dense else Qt.PenStyle.SolidLine
-        width = 1 if dense or self.spec.faint else 1.6
-        self.line.setPen(pg.mkPen(self.colour, width=width, style=style))
-        self.line.opts["antialias"] = not dense
-        self.line.setData(x, y)
-        if self.fill is not None:
-            self.fill.set_points(x, y)
-        marked = bool(self.spec.marker) and len(x) <= _MARKED_POINTS
-        self.markers.setData(x[~np.isnan(y)], y[~np.isnan(y)]) if marked else self.markers.clear()
 
 
 class TimePlot(QWidget):
@@ -117,7 +69,7 @@ class TimePlot(QWidget):
         self._title = title
         self._unit = unit
         self._origin = 0.0
-        self._curves: dict[str, _Curve] = {}
+        self._curves: dict[str, CurveItems] = {}
         self._chosen: tuple[float, float] | None = None
         self._chosen_values: tuple[float, float] | None = None
         self._cursor: float | None = None
@@ -161,7 +113,7 @@ class TimePlot(QWidget):
         self._curves = {}
         for spec in specs:
             old = kept.get(spec.name)
-            curve = _Curve(spec)
+            curve = CurveItems(spec)
             if old is not None:
                 curve.points = old.points
             self._curves[spec.name] = curve
@@ -448,12 +400,7 @@ class TimePlot(QWidget):
             ("Save picture as PNG…", "Ctrl+Shift+P", self.ask_for_picture),
             ("Save points as CSV…", "Ctrl+Shift+C", self.ask_for_points),
         ):
-            action = QAction(text, self)
-            action.setShortcut(QKeySequence(keys))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            action.triggered.connect(ask)
-            self.addAction(action)
-            self._menu.addAction(action)
+            self._menu.addAction(add_action(self, text, keys, ask))
 
     def ask_for_picture(self) -> None:
         self._ask("Save picture", "PNG pictures (*.png)", ".png", self.save_picture)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QStackedWidget,
@@ -14,6 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ui.actions import add_action
 from ui.context import AppContext
 from ui.engine_process import EngineProcess
 from ui.panels.chat.beginning import beginning, no_models
@@ -107,10 +107,6 @@ class ChatPage(QWidget):
         elif isinstance(argument, tuple) and argument[:1] == ("side-by-side",):
             self.header.side_by_side.setChecked(True)
             self.side_by_side.choose([id for id in argument[1:] if isinstance(id, str)])
-
-    def actions(self) -> list[QAction]:  # type: ignore[override]
-        """What the palette and the shortcuts sheet offer of this page."""
-        return list(self._actions)
 
     @property
     def _record(self) -> ModelRecord | None:
@@ -502,10 +498,10 @@ class ChatPage(QWidget):
             self._stale = True
 
     def _make_actions(self) -> None:
-        self._actions: list[QAction] = []
+        add_action(self, "New conversation", "Ctrl+N", self.new_conversation)
+        self._stop_action = add_action(self, "Stop the answer", "Esc", self._stop)
+        self._stop_action.setEnabled(False)
         for text, keys, act in (
-            ("New conversation", "Ctrl+N", self.new_conversation),
-            ("Stop the answer", "Esc", self._stop),
             ("Search conversations", "Ctrl+F", self.history.search.setFocus),
             ("Load the model", "Ctrl+L", self.load),
             ("Rename the conversation", "F2", self.history.rename),
@@ -515,12 +511,4 @@ class ChatPage(QWidget):
             ("Compare guessing with plain decoding", "", self.compare),
             ("Write a message", "Ctrl+M", self.composer.editor.setFocus),
         ):
-            action = QAction(text, self)
-            if keys:
-                action.setShortcut(QKeySequence(keys))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            action.triggered.connect(lambda _on=False, act=act: act())
-            self.addAction(action)
-            self._actions.append(action)
-        self._stop_action = self._actions[1]
-        self._stop_action.setEnabled(False)
+            add_action(self, text, keys, act)

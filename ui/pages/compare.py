@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ui.actions import add_action
 from ui.context import AppContext
 from ui.measuring import measure
 from ui.models.compare_choices import MOST, ChoiceList
@@ -111,10 +112,6 @@ class ComparePage(QWidget):
         else:
             self._person_chose = True
             self.choices.choose([str(each) for each in ids])
-
-    def actions(self) -> list[QAction]:
-        """What the palette and the shortcuts sheet offer of this page."""
-        return list(self._actions)
 
     def showEvent(self, event: object) -> None:
         if self._stale:
@@ -345,7 +342,6 @@ class ComparePage(QWidget):
             self._stack.addWidget(widget)
 
     def _make_actions(self) -> None:
-        self._actions: list[QAction] = []
         for text, keys, call, in_menu in (
             ("Choose the models to compare", "Ctrl+M", self.models_button.toggle, False),
             ("Search the models to compare", "Ctrl+F", self._search, False),
@@ -365,13 +361,7 @@ class ComparePage(QWidget):
                 for ending, (text, keys) in SAVING.items()
             ),
         ):
-            action = QAction(text, self)
-            if keys:
-                action.setShortcut(QKeySequence(keys))
-                action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            action.triggered.connect(lambda _on=False, call=call: call())
-            self.addAction(action)
-            self._actions.append(action)
+            action = add_action(self, text, keys, call)
             if in_menu:
                 self.export_menu.addAction(action)
 

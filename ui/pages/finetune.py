@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ui.actions import add_action
 from ui.context import AppContext
 from ui.panels.finetune.data_answer import DataAnswer
 from ui.panels.finetune.data_choice import DATA_FIELDS, choice_from
@@ -112,10 +112,6 @@ class FinetunePage(QWidget):
             self.steps.choose(DATA)
         elif isinstance(argument, tuple) and argument[0] == "run":
             self.show_run(argument[1])
-
-    def actions(self) -> list[QAction]:  # type: ignore[override]
-        """What the palette and the shortcuts sheet offer of this page."""
-        return list(self._actions)
 
     @property
     def entry(self) -> OperationEntry | None:
@@ -472,25 +468,19 @@ class FinetunePage(QWidget):
         self.training.use_wanted.connect(self._use_run)
 
     def _make_actions(self) -> None:
-        self._actions: list[QAction] = []
         for text, keys, call in (
-            ("Start training", ("Ctrl+Return", "Ctrl+Enter"), self.start),
-            ("Export the training as a script", ("Ctrl+E",), self.export),
-            ("Sweep: try many settings…", ("Ctrl+Shift+Return",), self.sweep),
-            ("Add examples…", ("Ctrl+O",), self.data.add_files),
-            ("Use the sample dataset", (), self.use_sample),
-            ("Show the data", ("Alt+1",), lambda: self.steps.choose(DATA)),
-            ("Show the settings", ("Alt+2",), lambda: self.steps.choose(SETTINGS)),
-            ("Show the training", ("Alt+3",), lambda: self.steps.choose(TRAINING)),
-            ("Next example", ("Alt+Right",), lambda: self.data.preview.step(1)),
-            ("Example before", ("Alt+Left",), lambda: self.data.preview.step(-1)),
-            ("Choose another model", ("Ctrl+F",), self.teach.chooser.setFocus),
-            ("Use all good defaults", (), self.settings.reset),
+            ("Start training", "Ctrl+Return; Ctrl+Enter", self.start),
+            ("Export the training as a script", "Ctrl+E", self.export),
+            ("Sweep: try many settings…", "Ctrl+Shift+Return", self.sweep),
+            ("Add examples…", "Ctrl+O", self.data.add_files),
+            ("Use the sample dataset", "", self.use_sample),
+            ("Show the data", "Alt+1", lambda: self.steps.choose(DATA)),
+            ("Show the settings", "Alt+2", lambda: self.steps.choose(SETTINGS)),
+            ("Show the training", "Alt+3", lambda: self.steps.choose(TRAINING)),
+            ("Next example", "Alt+Right", lambda: self.data.preview.step(1)),
+            ("Example before", "Alt+Left", lambda: self.data.preview.step(-1)),
+            ("Choose another model", "Ctrl+F", self.teach.chooser.setFocus),
+            ("Use all good defaults", "", self.settings.reset),
             *self.training.commands(),
         ):
-            action = QAction(text, self)
-            action.setShortcuts([QKeySequence(each) for each in keys])
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            action.triggered.connect(lambda _on=False, call=call: call())
-            self.addAction(action)
-            self._actions.append(action)
+            add_action(self, text, keys, call)

@@ -6,14 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import Qt
 from PySide6.QtGui import (
-    QAction,
-    QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
-    QKeySequence,
 )
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -28,7 +25,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ui.actions import add_action
 from ui.context import AppContext
+from ui.file_manager import open_folder
 from ui.models.job_list import JobListModel
 from ui.panels.sweeps.dialog import SweepsDialog
 from ui.panels.sweeps.starting import SWEEP
@@ -106,10 +105,6 @@ class JobsPage(QWidget):
         self._sweeps.raise_()
         if sweep_id:
             self._sweeps.choose(sweep_id)
-
-    def actions(self) -> list[QAction]:  # type: ignore[override]
-        """What the palette and the shortcuts sheet offer of this page."""
-        return list(self._actions)
 
     def showEvent(self, event: object) -> None:
         if self._stale:
@@ -230,7 +225,7 @@ class JobsPage(QWidget):
         self._context.message.emit("good", f"Saved {chosen}.")
 
     def _show_folder(self, job_id: str) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._board.get(job_id).folder)))
+        open_folder(self._board.get(job_id).folder)
 
     def _open_model(self, job_id: str) -> None:
         job = self._board.get(job_id)
@@ -347,7 +342,6 @@ class JobsPage(QWidget):
         return button
 
     def _make_actions(self) -> None:
-        self._actions: list[QAction] = []
         for text, keys, call in (
             ("Pause the chosen job", "", lambda: self._do_chosen("pause")),
             ("Resume the chosen job", "", lambda: self._do_chosen("resume")),
@@ -371,13 +365,7 @@ class JobsPage(QWidget):
             ("Show the job's plots", "", lambda: self.detail.open_tab("Plots")),
             ("Compare the trials of a sweep", "", self.open_sweeps),
         ):
-            action = QAction(text, self)
-            if keys:
-                action.setShortcut(QKeySequence(keys))
-                action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            action.triggered.connect(lambda _on=False, call=call: call())
-            self.addAction(action)
-            self._actions.append(action)
+            add_action(self, text, keys, call)
 
     def _connect(self) -> None:
         self.listing.chosen.connect(self._show_chosen)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QProcess, Qt, QUrl, Signal
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import (
-    QAction,
-    QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
-    QKeySequence,
     QShowEvent,
 )
 from PySide6.QtWidgets import (
@@ -31,7 +27,9 @@ from PySide6.QtWidgets import (
 )
 
 from ui import format
+from ui.actions import add_action
 from ui.context import AppContext
+from ui.file_manager import show_in_folder
 from ui.measuring import measure
 from ui.models.add_queue import AddQueue, Wanted
 from ui.models.model_live import ModelLive
@@ -142,10 +140,6 @@ class ModelsPage(QWidget):
             self.search.clear()
             self.table.choose(argument)
 
-    def actions(self) -> list[QAction]:  # type: ignore[override]
-        """What the palette and the shortcuts sheet offer of this page."""
-        return list(self._actions)
-
     # ------------------------------------------------------------------ events
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -255,7 +249,7 @@ class ModelsPage(QWidget):
             case "rename":
                 self.table.rename(record.id)
             case "show":
-                self._show_in_folder(record)
+                show_in_folder(record.path)
             case "remove":
                 self._remove([record])
             case "locate":
@@ -327,15 +321,6 @@ class ModelsPage(QWidget):
         """What Enter and a double click do: an adapter is no model to optimize."""
         adapter = record is not None and record.format == "adapter"
         self._act("chat" if adapter else "optimize", record)
-
-    def _show_in_folder(self, record: ModelRecord) -> None:
-        if sys.platform == "win32":
-            QProcess.startDetached("explorer", ["/select,", str(record.path)])
-        elif sys.platform == "darwin":
-            QProcess.startDetached("open", ["-R", str(record.path)])
-        else:
-            folder = record.path if record.path.is_dir() else record.path.parent
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
     def _remove(self, records: list[ModelRecord]) -> None:
         try:
@@ -470,7 +455,6 @@ class ModelsPage(QWidget):
         return splitter
 
     def _make_actions(self) -> None:
-        self._actions: list[QAction] = []
         for text, keys, way in (
             ("Add a file…", "Ctrl+O", "file"),
             ("Add a folder…", "Ctrl+Shift+O", "folder"),
@@ -478,28 +462,18 @@ class ModelsPage(QWidget):
             ("Download from the hub…", "Ctrl+D", "hub"),
             ("Add the sample model", "", "sample"),
         ):
-            self.add_menu.addAction(self._action(text, keys, lambda way=way: self.adding.by(way)))
+            self.add_menu.addAction(add_action(self, text, keys, lambda way=way: self.adding.by(way)))
         self._row_actions = [
             *(
-                (name, self._action(text, "", lambda name=name, text=text: self._ask_for(name, text)))
+                (name, add_action(self, text, "", lambda name=name, text=text: self._ask_for(name, text)))
                 for name, text in _ROW_ACTIONS.items()
             ),
-            ("", self._action("Copy its path", "", lambda: self._copy("path"))),
-            ("", self._action("Copy its sha256", "", lambda: self._copy("hash"))),
-            ("", self._action("Delete the model…", "", lambda: self._remove(self.table.chosen()))),
+            ("", add_action(self, "Copy its path", "", lambda: self._copy("path"))),
+            ("", add_action(self, "Copy its sha256", "", lambda: self._copy("hash"))),
+            ("", add_action(self, "Delete the model…", "", lambda: self._remove(self.table.chosen()))),
         ]
-        self._action("Search models", "Ctrl+F", self.search.setFocus)
-        self._action("Disk use", "", self._show_disk_use)
-
-    def _action(self, text: str, keys: str, call: Callable[[], object]) -> QAction:
-        action = QAction(text, self)
-        if keys:
-            action.setShortcut(QKeySequence(keys))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        action.triggered.connect(lambda _on=False: call())
-        self.addAction(action)
-        self._actions.append(action)
-        return action
+        add_action(self, "Search models", "Ctrl+F", self.search.setFocus)
+        add_action(self, "Disk use", "", self._show_disk_use)
 
     def _connect(self) -> None:
         context, detail, library = self._context, self.detail, self._library

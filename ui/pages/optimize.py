@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -20,11 +19,13 @@ from PySide6.QtWidgets import (
 )
 
 from ui import format
+from ui.actions import add_action
 from ui.context import AppContext
 from ui.forms import ParamsForm
 from ui.panels.sweeps.new_dialog import SweepSubject
 from ui.panels.sweeps.starting import ask_for_sweep
 from ui.widgets.empty_state import EmptyState
+from ui.widgets.made_files import offer_made_files
 from ui.widgets.operation_head import OperationHead
 from ui.widgets.operation_list import OperationList, OperationListModel, OperationRow
 from ui.widgets.optimize_model import ModelChooser
@@ -33,13 +34,11 @@ from workbench.catalogue_entry import OperationEntry, PluginFailure
 from workbench.cluster.choice import at_place
 from workbench.errors import ParameterError, WorkbenchError
 from workbench.jobs.build import make_spec
-from workbench.jobs.made_files import MadeFile, files_made_by
 from workbench.jobs.proof_jobs import OPERATION as PROVE
 from workbench.jobs.proof_jobs import can_end_with_proof, purpose_of, with_proof
 from workbench.jobs.script import render
 from workbench.jobs.spec import JobSpec
 from workbench.library.bases import no_base
-from workbench.library.lineage import family
 from workbench.library.records import ModelRecord
 from workbench.model import FORMAT_TITLES, ModelFacts
 from workbench.settings import Preferences
@@ -126,10 +125,6 @@ class OptimizePage(QWidget):
         except WorkbenchError as error:
             return error
         return no_base(adapter, facts)
-
-    def actions(self) -> list[QAction]:  # type: ignore[override]
-        """What the palette and the shortcuts sheet offer of this page."""
-        return list(self._actions)
 
     @property
     def form(self) -> ParamsForm | None:
@@ -251,16 +246,11 @@ class OptimizePage(QWidget):
         self._scroll.verticalScrollBar().setValue(0)
 
     def _offer_files(self) -> None:
-        """Offer what finished jobs made from this model or its kin, where a parameter takes such a file."""
         entry, form, model_id = self.entry, self._form, self.chooser.current_id()
-        wanted = [field for field in entry.fields if field.made_by] if entry is not None else []
-        if form is None or not wanted or model_id is None:
+        if entry is None or form is None or model_id is None:
             return
         try:
-            kin = family(self._session.library.list(), model_id)
-            for field in wanted:
-                made = files_made_by(self._session.board, field.made_by)
-                form.offer(field.name, [(_told(each), each.path) for each in made if each.model_id in kin])
+            offer_made_files(form, entry, self._session, model_id)
         except WorkbenchError as error:
             self._report(error)
 
@@ -507,26 +497,11 @@ class OptimizePage(QWidget):
             self._form.reset()
 
     def _make_actions(self) -> None:
-        self._actions: list[QAction] = []
         for text, keys, call in (
-            ("Start the job", "Ctrl+Return", self._start),
+            ("Start the job", "Ctrl+Return; Ctrl+Enter", self._start),
             ("Export the job as a script", "Ctrl+E", self._export),
             ("Sweep: try many values…", "Ctrl+Shift+Return", self.sweep),
             ("Choose another model", "Ctrl+F", self.chooser.setFocus),
             ("Put all parameters back to their defaults", "", self._reset_form),
         ):
-            action = QAction(text, self)
-            if keys:
-                keys_of = [QKeySequence(keys)]
-                if keys == "Ctrl+Return":
-                    keys_of.append(QKeySequence("Ctrl+Enter"))
-                action.setShortcuts(keys_of)
-                action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            action.triggered.connect(lambda _on=False, call=call: call())
-            self.addAction(action)
-            self._actions.append(action)
-
-
-def _told(made: MadeFile) -> str:
-    """How a file is offered: its job and when it was made."""
-    return f"{made.title} · {format.date(made.made_at)}"
+            add_action(self, text, keys, call)

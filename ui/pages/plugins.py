@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Qt, QTimer
-from PySide6.QtGui import QAction, QHideEvent, QKeySequence, QShowEvent
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ui.actions import add_action
 from ui.context import AppContext
 from ui.json_process import JsonProcess
 from ui.models.plugin_list import PluginListModel, state_words
@@ -98,10 +99,6 @@ class PluginsPage(QWidget):
             self._wanted = argument
             self.search.clear()
             self._take_wanted()
-
-    def actions(self) -> list[QAction]:  # type: ignore[override]
-        """What the palette and the shortcuts sheet offer of this page."""
-        return list(self._actions)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -400,7 +397,6 @@ class PluginsPage(QWidget):
         )
 
     def _make_actions(self) -> None:
-        self._actions: list[QAction] = []
         for text, keys, call in (
             ("Install a plugin", "", self._install),
             ("Link the folder of a plugin that you develop", "", self._link),
@@ -408,13 +404,7 @@ class PluginsPage(QWidget):
             ("Search plugins", "Ctrl+F", self.search.setFocus),
             ("Switch the chosen plugin on or off", "", self.detail.switch.toggle),
         ):
-            action = QAction(text, self)
-            if keys:
-                action.setShortcut(QKeySequence(keys))
-                action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            action.triggered.connect(lambda _on=False, call=call: call())
-            self.addAction(action)
-            self._actions.append(action)
+            add_action(self, text, keys, call)
 
 
 def _timer(parent: QWidget, milliseconds: int, call: object) -> QTimer:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from PySide6.QtCore import Qt, QTimer, QUrl
-from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -18,7 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ui.actions import add_action
 from ui.context import AppContext
+from ui.file_manager import open_folder
 from ui.panels.settings.about import AboutPanel
 from ui.panels.settings.folders import FoldersEditor
 from ui.panels.settings.places import PlacesEditor
@@ -68,10 +70,6 @@ class SettingsPage(QWidget):
         elif argument == "clusters":
             self._scroll.ensureWidgetVisible(self._places_card)
             self.places.add.setFocus()
-
-    def actions(self) -> list[QAction]:  # type: ignore[override]
-        """What the palette and the shortcuts sheet offer of this page."""
-        return list(self._actions)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -278,7 +276,7 @@ class SettingsPage(QWidget):
         self.open_home = QPushButton("Open")
         self.open_home.setAccessibleName("Open the folder that holds everything")
         self.copy_home = QPushButton("Copy path")
-        self.open_home.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(root))))
+        self.open_home.clicked.connect(lambda: open_folder(root))
         self.copy_home.clicked.connect(lambda: QGuiApplication.clipboard().setText(str(root)))
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -320,7 +318,6 @@ class SettingsPage(QWidget):
         self._context.preferences_changed.connect(self._show)
 
     def _make_actions(self) -> None:
-        self._actions: list[QAction] = []
         for text, call in (
             ("Open the home folder", self.open_home.click),
             ("Add a model folder", self.folders.add.click),
@@ -328,10 +325,7 @@ class SettingsPage(QWidget):
             ("Set the hub token", self.token.set_button.click),
             ("Copy versions", self.about.copy.click),
         ):
-            action = QAction(text, self)
-            action.triggered.connect(lambda _on=False, call=call: call())
-            self.addAction(action)
-            self._actions.append(action)
+            add_action(self, text, "", call)
 
 
 def _spin(least: int, most: int) -> CalmSpinBox:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from ui.context import AppContext
+from ui.file_manager import open_folder
 from workbench.errors import WorkbenchError
 from workbench.jobs.records import JobRecord
 
@@ -30,7 +29,7 @@ class RunActions:
             "resume": lambda job: board.resume(job.id),
             "cancel": lambda job: board.cancel(job.id),
             "export": self._export,
-            "folder": lambda job: QDesktopServices.openUrl(QUrl.fromLocalFile(str(job.folder))),
+            "folder": lambda job: open_folder(job.folder),
             "job": lambda job: self._open("jobs", job.id),
             "models": lambda job: self._open("models", job.result_model_id),
             "chat": lambda job: self._open("chat", ("side-by-side", job.model_id, job.result_model_id)),

@@ -106,13 +106,13 @@ class TrainingPanel(QWidget):
                 self._left.report(event.t, event.done, event.total)
         self.show_job(job)
 
-    def commands(self) -> tuple[tuple[str, tuple[str, ...], Callable[[], None]], ...]:
+    def commands(self) -> tuple[tuple[str, str, Callable[[], None]], ...]:
         """What the palette offers of a run: text, keys, call."""
         return (
-            ("Pause the training", ("Ctrl+Shift+S",), lambda: self._ask("pause")),
-            ("Resume the training", ("Ctrl+R",), lambda: self._ask("resume")),
-            ("Stop the training for good", (), lambda: self._ask("cancel")),
-            ("Change and train again", (), lambda: self._ask("again")),
+            ("Pause the training", "Ctrl+Shift+S", lambda: self._ask("pause")),
+            ("Resume the training", "Ctrl+R", lambda: self._ask("resume")),
+            ("Stop the training for good", "", lambda: self._ask("cancel")),
+            ("Change and train again", "", lambda: self._ask("again")),
         )
 
     def showEvent(self, event: object) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from ui import format as show
+from ui.file_manager import open_folder
 from ui.models.plugin_list import KIND_WORDS
 from ui.panels.plugins.environment_rows import EnvironmentRows, Wanted
 from ui.panels.plugins.offered_card import OfferedCard, drafter_card, metric_card, reader_card, training_card
@@ -119,10 +120,8 @@ class PluginDetail(QWidget):
     def _open_folder(self) -> None:
         plugin = self.plugin
         if plugin is not None:
-            place = QUrl.fromLocalFile(plugin.place)
-            QDesktopServices.openUrl(
-                place.adjusted(QUrl.UrlFormattingOption.RemoveFilename) if plugin.kind == "file" else place
-            )
+            place = Path(plugin.place)
+            open_folder(place.parent if plugin.kind == "file" else place)
 
     def _build(self) -> None:
         self._inner = QWidget()
