@@ -26,6 +26,9 @@ class Answer(Struct, frozen=True, kw_only=True):
 #: Gives a model's greedy answer: the model, a prompt's tokens, and the longest answer; see `greedy_answer`.
 Ask: TypeAlias = Callable[[Engine, tuple[int, ...], int], Answer]
 
+#: Answers by the `id` of their model, the prompt's tokens, and the most that an answer might have.
+Known: TypeAlias = dict[tuple[int, tuple[int, ...], int], Answer]
+
 
 def prompt_tokens(engine: Engine, prompt: str) -> tuple[int, ...]:
     """A prompt's tokens: what a person says in a conversation, or plain text where the model holds none.
@@ -75,9 +78,12 @@ def greedy_answer(
     return Answer(tokens=tuple(said), text=text)
 
 
-def remembering() -> Ask:
-    """`greedy_answer` that computes each answer once, for as long as it is kept."""
-    known: dict[tuple[int, tuple[int, ...], int], Answer] = {}
+def remembering(known: Known) -> Ask:
+    """`greedy_answer` that computes each answer once.
+
+    Args:
+        known: What is known already; takes in each new answer.
+    """
 
     def ask(engine: Engine, tokens: tuple[int, ...], most: int) -> Answer:
         key = (id(engine), tokens, most)

@@ -21,10 +21,12 @@ class Kept:
 
     Args:
         folder: Where; anything in it may be deleted at any time.
+        forgotten: Give nothing that was kept before, so that all is measured anew.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, forgotten: bool = False) -> None:
         self._folder = folder
+        self._forgotten = forgotten
 
     def get(self, kind: str, basis: dict[str, Any], type: type[_T]) -> _T | None:
         """What was measured on this basis; None where nothing was, or the file is damaged.
@@ -33,6 +35,8 @@ class Kept:
             kind: What was measured, for example `quality`.
             basis: All that the result depends on: content hashes, versions, settings. Plain JSON values.
         """
+        if self._forgotten:
+            return None
         try:
             return msgspec.json.decode(self._path(kind, basis).read_bytes(), type=type)
         except (OSError, msgspec.MsgspecError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,39 +18,34 @@ from msgspec.structs import replace
 
 from workbench import __version__
 from workbench.assets import EVALUATION_ITEMS, EVALUATION_TEXT
-from workbench.engines.base import Engine
 from workbench.engines.request import LoadOptions
 from workbench.hardware import machine
-from workbench.measure.answers import remembering
 from workbench.measure.bench import bench
 from workbench.measure.card import (
     Card,
     Conditions,
-    Example,
     Form,
-    Identity,
     Memory,
     Metric,
     ParityCheck,
     Quality,
     Speed,
-    Task,
 )
-from workbench.measure.examples import most_different
 from workbench.measure.grade import grade, headline
-from workbench.measure.identity import measure_identity
 from workbench.measure.kept import Kept
 from workbench.measure.limits import measured_limits
 from workbench.measure.measured import Measured, machine_name
 from workbench.measure.parity_prompts import Prompt, read_prompts
+from workbench.measure.proof_answers import Answers, compared_answers, tasks_of
 from workbench.measure.proof_metrics import measure_metrics, stages_of
-from workbench.measure.proof_parity import opened, parity_of
+from workbench.measure.proof_pair import Pair
+from workbench.measure.proof_parity import parity_of
 from workbench.measure.proof_request import ProofRequest
 from workbench.measure.quality import measure_quality
 from workbench.measure.quality_shards import spread_quality
 from workbench.measure.speed import Progress, SpeedPlan
 from workbench.measure.stages import Report, Stages
-from workbench.measure.tasks import TaskSet, answers, compared, read_task
+from workbench.measure.tasks import TaskSet, read_task
 from workbench.measure.windows import WIDTH, windows_of_text
 
 _T = TypeVar("_T")
@@ -87,14 +82,14 @@ DEPTHS: dict[Form, Depth] = {
     "full": Depth(windows=None, answers=32, tokens=64, examples=32, metrics=32, questions=None),
 }
 
-#: About how long each part takes beside the others, for the progress.
+#: The parts in their order, and about how long each takes beside the others, for the progress.
 _SHARES = {
-    "speed": 12.0,
-    "speed of the reference": 12.0,
+    "speed": 10.0,
+    "speed of the reference": 10.0,
     "text": 16.0,
-    "questions": 12.0,
-    "answers": 8.0,
-    "template and tokens": 8.0,
+    "questions": 14.0,
+    "template and tokens": 22.0,
+    "answers": 10.0,
 }
 #: The same of one metric of a plugin and one model.
 _METRIC_SHARE = 8.0
@@ -119,7 +114,7 @@ class _Proof:
     def __init__(self, request: ProofRequest, cache: Path, report: Report) -> None:
         self._request = request
         self._depth = DEPTHS[request.form]
-        self._kept = Kept(cache / "proofs")
+        self._kept = Kept(cache / "proofs", forgotten=request.again)
         self._limits = measured_limits(cache, request.threads) if request.speed else None
         self._text = request.text if request.text is not None else own_text()
         self._report = report
@@ -174,11 +169,10 @@ class _Proof:
             "engines": [reference.engine(), asked.candidate.engine()],
         }
         text = {**both, "text": sha256_of(self._text), "windows": windows, "width": WIDTH}
-        questions = {**both, "sets": [[each.sha256, len(each.questions)] for each in sets]}
         answered = {**both, "depth": msgspec.to_builtins(depth)}
         parity = {**both, "stage": asked.stage, "retrained": asked.retrained, "merged": asked.merged}
         parity |= {"between": [each.subject.sha256 for each in asked.between]} if asked.between else {}
-        pair = _Pair(asked.candidate, reference, asked.threads)
+        pair = Pair(reference, asked.candidate, asked.threads)
         with closing(pair):
             return replace(
                 card,
@@ -187,11 +181,11 @@ class _Proof:
                 reference_speed=alone.speed if alone is not None else None,
                 reference_memory=alone.memory if alone is not None else None,
                 quality=self._part("quality", "text", text, Quality, self._quality(pair, windows)),
-                tasks=self._part("tasks", "questions", questions, _Tasks, _answered(pair, sets)).tasks,
+                tasks=tasks_of(pair, sets, self._kept, self._stages.of("questions")),
                 parity=self._part(
                     "parity", "template and tokens", parity, _Parity, self._parity(pair)
                 ).checks,
-                **self._part("answers", "answers", answered, _Answers, _compared(pair, depth)).parts(),
+                **self._part("answers", "answers", answered, Answers, self._answers(pair)).parts(),
             )
 
     def _metrics(self) -> tuple[Metric, ...]:
@@ -205,14 +199,14 @@ class _Proof:
         """What is known of a part from before, else what is measured now."""
         progress = self._stages.of(stage)
         progress(0, 1)
-        found = None if self._request.again else self._kept.get(kind, basis, type)
+        found = self._kept.get(kind, basis, type)
         if found is None:
             found = measure(progress)
             self._kept.put(kind, basis, found)
         progress(1, 1)
         return found
 
-    def _quality(self, pair: _Pair, most: int | None) -> Callable[[Progress], Quality]:
+    def _quality(self, pair: Pair, most: int | None) -> Callable[[Progress], Quality]:
         def measure(progress: Progress) -> Quality:
             reference, candidate = pair.engines
             windows = windows_of_text(reference.tokenizer, self._text, WIDTH, most)
@@ -226,9 +220,24 @@ class _Proof:
 
         return measure
 
-    def _parity(self, pair: _Pair) -> Callable[[Progress], _Parity]:
+    def _parity(self, pair: Pair) -> Callable[[Progress], _Parity]:
         def measure(progress: Progress) -> _Parity:
             return _Parity(checks=parity_of(self._request, *pair.engines, progress=progress))
+
+        return measure
+
+    def _answers(self, pair: Pair) -> Callable[[Progress], Answers]:
+        depth, prompts = self._depth, _said_by_a_person()
+
+        def measure(progress: Progress) -> Answers:
+            return compared_answers(
+                pair,
+                prompts[: depth.answers],
+                prompts[: depth.examples],
+                depth.tokens,
+                self._kept,
+                progress,
+            )
 
         return measure
 
@@ -251,27 +260,6 @@ class _Proof:
         )
 
 
-class _Pair:
-    """Both models, loaded when the first part asks for them."""
-
-    def __init__(self, candidate: Measured, reference: Measured, threads: int) -> None:
-        self.models = (reference, candidate)
-        self._threads = threads
-        self._loaded: list[Engine] = []
-
-    @property
-    def engines(self) -> tuple[Engine, Engine]:
-        """The reference and the candidate."""
-        for model in self.models[len(self._loaded) :]:
-            self._loaded.append(opened(model, self._threads))
-        reference, candidate = self._loaded
-        return reference, candidate
-
-    def close(self) -> None:
-        while self._loaded:
-            self._loaded.pop().close()
-
-
 def own_text() -> str:
     """The text that ships with Tenfold, of many kinds and languages: about 60 kB."""
     return EVALUATION_TEXT.read_text(encoding="utf-8")
@@ -291,52 +279,6 @@ def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _answered(pair: _Pair, sets: Sequence[TaskSet]) -> Callable[[Progress], _Tasks]:
-    """Both models' answers to sets of questions."""
-
-    def measure(progress: Progress) -> _Tasks:
-        total = 2 * len(sets)
-        found = []
-        for number, each in enumerate(sets):
-            right = [
-                answers(engine, each, _share_of(progress, 2 * number + place, total))
-                for place, engine in enumerate(pair.engines)
-            ]
-            found.append(compared(each, right[0], right[1]))
-        return _Tasks(tasks=tuple(found))
-
-    return measure
-
-
-def _compared(pair: _Pair, depth: Depth) -> Callable[[Progress], _Answers]:
-    """Whether greedy answers are the same, and where the models differ most."""
-
-    def measure(progress: Progress) -> _Answers:
-        reference, candidate = pair.engines
-        said = _said_by_a_person()
-        # Both parts ask the same models the same things.
-        ask = remembering()
-        identity = measure_identity(
-            reference,
-            candidate,
-            said[: depth.answers],
-            depth.tokens,
-            ask=ask,
-            progress=_share_of(progress, 0, 2),
-        )
-        examples = most_different(
-            reference,
-            candidate,
-            said[: depth.examples],
-            tokens=depth.tokens,
-            ask=ask,
-            progress=_share_of(progress, 1, 2),
-        )
-        return _Answers(identity=identity, examples=examples)
-
-    return measure
-
-
 def _said_by_a_person() -> list[str]:
     """The fixed prompts that are one thing a person says, each as text."""
     return [each.messages[0].content for each in read_prompts() if _is_plain(each)]
@@ -347,32 +289,10 @@ def _is_plain(prompt: Prompt) -> bool:
     return len(prompt.messages) == 1 and prompt.messages[0].role == "user" and not prompt.tools
 
 
-def _share_of(progress: Progress, place: int, parts: int) -> Progress:
-    """The progress of one of several parts of the same length."""
-
-    def told(done: int, total: int) -> None:
-        progress(place * max(total, 1) + done, parts * max(total, 1))
-
-    return told
-
-
 class _Alone(Struct, frozen=True, kw_only=True):
     speed: Speed
     memory: Memory
 
 
-class _Tasks(Struct, frozen=True, kw_only=True):
-    tasks: tuple[Task, ...]
-
-
 class _Parity(Struct, frozen=True, kw_only=True):
     checks: tuple[ParityCheck, ...]
-
-
-class _Answers(Struct, frozen=True, kw_only=True):
-    identity: Identity
-    examples: tuple[Example, ...]
-
-    def parts(self) -> dict[str, Any]:
-        """As fields of a card."""
-        return {"identity": self.identity, "examples": self.examples}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from workbench.engines.request import DraftOptions
-from workbench.measure.answers import greedy_answer, prompt_tokens, remembering
+from workbench.measure.answers import Known, greedy_answer, prompt_tokens, remembering
 from workbench.measure.identity import measure_identity
 from workbench.measure.same_vocabulary import VocabularyError
 
@@ -83,11 +83,13 @@ def test_other_vocabularies_are_refused(load, small_hf: Path, tiny_hf: Path) -> 
 
 
 def test_an_answer_is_remembered_by_model_prompt_and_length(load, small_hf: Path) -> None:
-    engine, ask = load(small_hf, "hf"), remembering()
+    known: Known = {}
+    engine, ask = load(small_hf, "hf"), remembering(known)
     given = prompt_tokens(engine, PROMPTS[0])
 
     first = ask(engine, given, 4)
 
     assert first == greedy_answer(engine, given, 4)
     assert ask(engine, given, 4) is first
+    assert known == {(id(engine), given, 4): first}
     assert len(ask(engine, given, 8).tokens) == 8
