@@ -50,7 +50,7 @@ Run it:
 
 Each step works in a folder of its own below OUT.work, or --work FOLDER. After a pause, a failure or a power
 cut, --resume skips what is done and goes on. With uv, which installs what the lines above name:
-`uv run recipe.py …`
+`uv run --find-links FOLDER recipe.py …`, where FOLDER holds Tenfold's wheel.
 """
 
 from workbench.jobs.worker import Job{model_import}

@@ -29,7 +29,8 @@ Run it alone:
     python job.py{model_flag} --verify     # the first part only: does this computer give the same figures?
     python job.py --help
 
-With uv, which installs what the lines above name: `uv run job.py …`
+With uv, which installs what the lines above name: `uv run --find-links FOLDER job.py …`, where FOLDER holds
+Tenfold's wheel.
 """
 
 from workbench.jobs.worker import Job{model_import}
