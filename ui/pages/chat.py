@@ -14,12 +14,12 @@ from PySide6.QtWidgets import (
 )
 
 from ui.actions import add_action
+from ui.catalogue_look import CatalogueLook
 from ui.context import AppContext
 from ui.engine_process import EngineProcess
 from ui.panels.chat.beginning import beginning, no_models
 from ui.panels.chat.chosen import Chosen, models_first, resolver
 from ui.panels.chat.composer import Composer
-from ui.panels.chat.drafters import PluginDrafters
 from ui.panels.chat.header import ChatHeader
 from ui.panels.chat.history import History
 from ui.panels.chat.live import LivePlots
@@ -30,6 +30,7 @@ from ui.panels.chat.side import ChatSide
 from ui.panels.chat.side_by_side import SideBySide
 from ui.panels.chat.talk import Talk
 from ui.panels.chat.transcript import WIDEST, Transcript
+from workbench.catalogue import CatalogueContents
 from workbench.chat.conversations import Conversations, Turn
 from workbench.chat.presets import Presets
 from workbench.chat.votes import Votes
@@ -67,7 +68,7 @@ class ChatPage(QWidget):
         self._waiting_text = ""
         self._stale = True
         self.engine = EngineProcess(self)
-        self.drafters = PluginDrafters(context.session.catalogue, self)
+        self._look = CatalogueLook(context.session.catalogue, self)
         self.talk = Talk(self.engine, self._conversations, self)
         self._measure_soon = QTimer(self)
         self._measure_soon.setSingleShot(True)
@@ -205,10 +206,10 @@ class ChatPage(QWidget):
     def showEvent(self, event: object) -> None:
         if self._stale:
             self.refresh()
-        self.drafters.look()
+        self._look.begin()
 
     def hideEvent(self, event: object) -> None:
-        self.drafters.rest()
+        self._look.rest()
 
     # --- what the engine says -----------------------------------------------------------------------
 
@@ -446,8 +447,8 @@ class ChatPage(QWidget):
         context = self._context
         context.models_changed.connect(self._models_changed)
         context.closing.connect(self.close_engines)
-        self.drafters.found.connect(self.settings.loading.draft.set_drafters)
-        self.drafters.failed.connect(self._report_error)
+        self._look.found.connect(self._take_catalogue)
+        self._look.failed.connect(self._report_error)
         self.engine.loading.connect(self.header.show_loading)
         self.engine.loaded.connect(self._loaded)
         self.engine.failed.connect(self._engine_failed)
@@ -481,6 +482,11 @@ class ChatPage(QWidget):
         self.settings.loading_changed.connect(self._loading_changed)
         self.settings.presets_changed.connect(self.side_by_side.reload_presets)
         self.settings.failed.connect(self._report_error)
+
+    def _take_catalogue(self, found: CatalogueContents) -> None:
+        self.settings.loading.draft.set_drafters(
+            [each for plugin in found.plugins if plugin.enabled for each in plugin.drafters]
+        )
 
     def _exported(self, path: Path) -> None:
         self._context.message.emit("good", f"{path.name} was written.")

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from ui.actions import add_action
+from ui.catalogue_look import CatalogueLook
 from ui.context import AppContext
 from ui.panels.finetune.data_answer import DataAnswer
 from ui.panels.finetune.data_choice import DATA_FIELDS, choice_from
@@ -37,6 +38,7 @@ from ui.panels.finetune.training_panel import TrainingPanel
 from ui.panels.sweeps.new_dialog import SweepSubject
 from ui.panels.sweeps.starting import ask_for_sweep
 from workbench.assets import SAMPLE_DATASET, SAMPLE_TEST
+from workbench.catalogue import CatalogueContents
 from workbench.catalogue_entry import OperationEntry
 from workbench.cluster.choice import at_place
 from workbench.errors import ParameterError, WorkbenchError
@@ -86,9 +88,7 @@ class FinetunePage(QWidget):
         self._plan_soon.setSingleShot(True)
         self._plan_soon.setInterval(_SETTLE_MS)
         self._plan_soon.timeout.connect(self._show_plan)
-        self._catalogue_poll = QTimer(self)
-        self._catalogue_poll.setInterval(100)
-        self._catalogue_poll.timeout.connect(self._poll_catalogue)
+        self._look = CatalogueLook(self._session.catalogue, self)
         self._build()
         self._connect()
         self._make_actions()
@@ -98,9 +98,7 @@ class FinetunePage(QWidget):
         self._stale = False
         self.plan.place.set_places(self._session.settings.load().places)
         self._show_models()
-        self._session.catalogue.start_refresh()
-        self._poll_catalogue()
-        self._catalogue_poll.start()
+        self._look.begin()
 
     def open(self, argument: object) -> None:
         """Choose a model by its id, or show a run: `("run", job id)`."""
@@ -185,12 +183,12 @@ class FinetunePage(QWidget):
         self._context.message.emit("good", f"Saved {chosen}. Run it with: python {Path(chosen).name} --help")
 
     def showEvent(self, event: object) -> None:
-        if self._stale:
+        if self._stale or self._look.is_due:
             self.refresh()
         self._place_chosen()
 
     def hideEvent(self, event: object) -> None:
-        self._catalogue_poll.stop()
+        self._look.rest()
         self.place_room.rest()
 
     # ------------------------------------------------------------------ models and operations
@@ -222,19 +220,11 @@ class FinetunePage(QWidget):
         self._show_runs()
         self._ask()
 
-    def _poll_catalogue(self) -> None:
-        try:
-            contents = self._session.catalogue.poll_refresh()
-        except WorkbenchError as error:
-            self._catalogue_poll.stop()
-            self._report(error)
-            return
-        if contents is not None:
-            self._catalogue_poll.stop()
-            self._operations = contents.operations
-            self._entries = tuple(entry for entry in contents.operations if trains(entry))
-            self._show_operations()
-            self._show_runs()
+    def _take_catalogue(self, found: CatalogueContents) -> None:
+        self._operations = found.operations
+        self._entries = tuple(entry for entry in found.operations if trains(entry))
+        self._show_operations()
+        self._show_runs()
 
     def _show_operations(self) -> None:
         on_metal = any(gpu.kind == "metal" for gpu in machine().gpus)
@@ -448,6 +438,8 @@ class FinetunePage(QWidget):
         context.jobs_changed.connect(self._take_updates)
         context.reading.connect(lambda _reading: self._follow_memory())
         context.closing.connect(self.question.stop)
+        self._look.found.connect(self._take_catalogue)
+        self._look.failed.connect(self._report)
         self.teach.chooser.chosen.connect(self._model_chosen)
         self.teach.operation_chosen.connect(self._change_operation)
         self.teach.run_chosen.connect(self.show_run)

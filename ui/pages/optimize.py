@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from ui import format
 from ui.actions import add_action
+from ui.catalogue_look import CatalogueLook
 from ui.context import AppContext
 from ui.forms import ParamsForm
 from ui.panels.sweeps.new_dialog import SweepSubject
@@ -30,6 +31,7 @@ from ui.widgets.operation_head import OperationHead
 from ui.widgets.operation_list import OperationList, OperationListModel, OperationRow
 from ui.widgets.optimize_model import ModelChooser
 from ui.widgets.optimize_plan import OptimizePlan, size_of_choice
+from workbench.catalogue import CatalogueContents
 from workbench.catalogue_entry import OperationEntry, PluginFailure
 from workbench.cluster.choice import at_place
 from workbench.errors import ParameterError, WorkbenchError
@@ -75,9 +77,9 @@ class OptimizePage(QWidget):
         self._plan_soon.setSingleShot(True)
         self._plan_soon.setInterval(_SETTLE_MS)
         self._plan_soon.timeout.connect(self._show_plan)
-        self._catalogue_poll = QTimer(self)
-        self._catalogue_poll.setInterval(100)
-        self._catalogue_poll.timeout.connect(self._poll_catalogue)
+        self._look = CatalogueLook(self._session.catalogue, self)
+        self._look.found.connect(self._take_catalogue)
+        self._look.failed.connect(self._report)
         self._build()
         self._make_actions()
         context.models_changed.connect(self._models_changed)
@@ -89,9 +91,7 @@ class OptimizePage(QWidget):
         self._stale = False
         self._plan.place.set_places(self._session.settings.load().places)
         self._show_models()
-        self._session.catalogue.start_refresh()
-        self._poll_catalogue()
-        self._catalogue_poll.start()
+        self._look.begin()
 
     def open(self, argument: object) -> None:
         """Choose a model by its id, or a model, an operation and values of its parameters.
@@ -136,11 +136,11 @@ class OptimizePage(QWidget):
         return self._row.entry if self._row is not None else None
 
     def showEvent(self, event: object) -> None:
-        if self._stale or self._session.catalogue.has_changed():
+        if self._stale or self._look.is_due:
             self.refresh()
 
     def hideEvent(self, event: object) -> None:
-        self._catalogue_poll.stop()
+        self._look.rest()
 
     def _models_changed(self) -> None:
         if self.isVisible():
@@ -160,18 +160,9 @@ class OptimizePage(QWidget):
         if records and self.chooser.current_id() is None:
             self.chooser.choose(records[0].id)
 
-    def _poll_catalogue(self) -> None:
-        try:
-            contents = self._session.catalogue.poll_refresh()
-        except WorkbenchError as error:
-            self._catalogue_poll.stop()
-            self._report(error)
-            return
-        if contents is None:
-            return
-        self._catalogue_poll.stop()
-        self._operations = contents.operations
-        self._failures = contents.failures
+    def _take_catalogue(self, found: CatalogueContents) -> None:
+        self._operations = found.operations
+        self._failures = found.failures
         self._show_operations()
 
     def _show_operations(self) -> None:

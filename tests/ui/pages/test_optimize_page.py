@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
+from tests.fixtures.entries import PLUGINS
 from ui.context import AppContext
 from ui.pages.optimize import OptimizePage
 from ui.widgets.form_choice import ChoiceTable
@@ -243,3 +244,16 @@ def test_what_a_job_made_from_this_model_is_offered_where_it_serves(
     stranger = library.add(shutil.copy(tiny_gguf, tmp_path / "other.gguf")).record
     _open(page, (stranger.id, "gguf-quantize"), qtbot)
     assert not page.form.field("imatrix").input.made.menu().actions()  # type: ignore[union-attr, attr-defined]
+
+
+def test_a_page_that_was_left_before_the_plugins_were_looked_at_shows_them_later(
+    page: OptimizePage, context: AppContext, tiny_gguf: Path, qtbot: QtBot
+) -> None:
+    context.session.library.add(tiny_gguf)
+    shutil.copy(PLUGINS / "steps.py", context.session.home.plugins)
+
+    page.show()
+    page.hide()
+    page.show()
+
+    qtbot.waitUntil(lambda: page.operations.row_of("steps") >= 0, timeout=60_000)

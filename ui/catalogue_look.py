@@ -1,4 +1,4 @@
-"""The drafters that plugins offer, as the catalogue knows them; looked for while the Chat page is shown."""
+"""Looks into the catalogue for a page, as long as the page is shown."""
 
 from __future__ import annotations
 
@@ -10,30 +10,37 @@ from workbench.errors import WorkbenchError
 _POLL_MS = 100
 
 
-class PluginDrafters(QObject):
+class CatalogueLook(QObject):
     """Signals:
-    found: All drafters of the plugins that are switched on, as a tuple of `DrafterEntry`.
+    found: The `CatalogueContents`, once every plugin has been looked at.
     failed: Carries a `WorkbenchError`.
     """
 
-    found = Signal(tuple)
+    found = Signal(object)
     failed = Signal(object)
 
     def __init__(self, catalogue: Catalogue, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._catalogue = catalogue
+        self._is_due = True
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._poll)
 
-    def look(self) -> None:
-        """Look for them, in the catalogue's own processes; `found` tells when that is done."""
+    @property
+    def is_due(self) -> bool:
+        """Whether something may be there that was not found yet: a look was not ended, or plugins changed."""
+        return self._is_due or self._catalogue.has_changed()
+
+    def begin(self) -> None:
+        """Look at plugins that are new or have changed, in the catalogue's own processes."""
+        self._is_due = True
         self._catalogue.start_refresh()
         self._timer.start()
         self._poll()
 
     def rest(self) -> None:
-        """Look no more."""
+        """Look no more; what was not found yet is due when the page is shown again."""
         self._timer.stop()
 
     def _poll(self) -> None:
@@ -45,6 +52,5 @@ class PluginDrafters(QObject):
             return
         if contents is not None:
             self._timer.stop()
-            self.found.emit(
-                tuple(d for plugin in contents.plugins if plugin.enabled for d in plugin.drafters)
-            )
+            self._is_due = False
+            self.found.emit(contents)
