@@ -21,7 +21,7 @@ from workbench.catalogue_entry import (
     TrainingEntry,
 )
 from workbench.catalogue_probe import LookedAt, Probe
-from workbench.errors import NotFoundError
+from workbench.errors import NotFoundError, WorkbenchError
 from workbench.home import Home
 from workbench.params import Choice, FieldSpec
 from workbench.plugin import API_VERSION
@@ -139,7 +139,11 @@ class Catalogue:
         self._cache = _Cache(plugins=kept)
 
     def poll_refresh(self) -> CatalogueContents | None:
-        """The catalogue once every plugin has been looked at; None while some have not. Never waits."""
+        """The catalogue once every plugin has been looked at; None while some have not. Never waits.
+
+        Raises:
+            WorkbenchError: No process can be started that looks at one, as where the disk is full.
+        """
         changed = False
         for probe in list(self._probes):
             entry = probe.poll()
@@ -148,10 +152,20 @@ class Catalogue:
                 self._cache.plugins[probe.plugin.name] = entry
                 changed = True
         while self._waiting and len(self._probes) < _PARALLEL:
-            self._probes.append(Probe(self._waiting.pop(0), self._home))
+            self._probes.append(self._begun(self._waiting[0]))
+            del self._waiting[0]
         if changed and not self._probes:
             self._write_cache()
         return None if self._probes else self._contents()
+
+    def _begun(self, plugin: FoundPlugin) -> Probe:
+        try:
+            return Probe(plugin, self._home)
+        except OSError as error:
+            raise WorkbenchError(
+                f"The plugin {plugin.title} can't be looked at: {error.strerror or error}.",
+                remedy="Make room on the disk or end other programs, then try again.",
+            ) from error
 
     def so_far(self) -> CatalogueContents:
         """What is known while a refresh is under way; plugins still to be looked at are `pending`."""

@@ -113,7 +113,12 @@ class PluginsPage(QWidget):
     # ------------------------------------------------------------------ reading
 
     def _poll_catalogue(self) -> None:
-        contents = self._catalogue.poll_refresh()
+        try:
+            contents = self._catalogue.poll_refresh()
+        except WorkbenchError as error:
+            self._poll.stop()
+            self._report(error)
+            return
         if contents is None:
             self._poll.start()
             if time.monotonic() - self._told_at > _PARTLY_S or not self.model.plugins:
