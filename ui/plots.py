@@ -224,7 +224,7 @@ class TimePlot(QWidget):
         # A little room at both ends, so that the first tick and the last point are not cut in half.
         room = 0.0 if self._chosen else (high - low) * _ROOM
         self._view.setRange(xRange=(low - room, high + room), yRange=(bottom, top), padding=0)
-        self._empty.setVisible(not any(len(curve.points) for curve in self._curves.values()))
+        self._show_emptiness(not any(len(curve.points) for curve in self._curves.values()))
         self._read_values()
         self.frames += 1
 
@@ -315,6 +315,13 @@ class TimePlot(QWidget):
     def leaveEvent(self, event: object) -> None:
         self.show_cursor(None)
         self.hovered.emit(None)
+
+    def _show_emptiness(self, empty: bool) -> None:
+        """Say in the middle that there are no points; numbers at the axes would mean nothing then."""
+        self._empty.setGeometry(self._canvas.rect())
+        self._empty.setVisible(empty)
+        for axis in (self._time_axis, self._value_axis):
+            axis.setStyle(showValues=not empty)
 
     def _read_values(self) -> None:
         values: dict[str, float | None] = {}

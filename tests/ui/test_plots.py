@@ -196,3 +196,19 @@ def _plot(qtbot: QtBot, title: str, unit: str, *curves: CurveSpec) -> TimePlot:
 def _series(seconds: int, level: float) -> tuple[np.ndarray, np.ndarray]:
     t = START + np.arange(0, seconds, 0.5)
     return t, level * (1 + 0.01 * np.sin(np.arange(len(t))))
+
+
+def test_a_plot_without_points_says_so_in_its_middle_and_has_no_numbers(qtbot: QtBot) -> None:
+    plot = _plot(qtbot, "Throughput", "tok/s", CurveSpec("tokens", "Tokens", "tok/s"))
+    plot.resize(600, 300)
+    plot.show()
+    qtbot.waitUntil(lambda: plot._empty.geometry() == plot._canvas.rect())
+
+    assert plot._empty.isVisible()
+    assert not plot._value_axis.style["showValues"]
+
+    plot.set_points("tokens", *_series(20, 5.0))
+    plot.redraw()
+
+    assert not plot._empty.isVisible()
+    assert plot._value_axis.style["showValues"]
