@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -120,7 +121,9 @@ def _child(pid: int, module: str) -> psutil.Process:
     ends = time.monotonic() + 60
     while time.monotonic() < ends:
         for child in psutil.Process(pid).children():
-            if module in child.cmdline():
-                return child
+            # Others come and go meanwhile: one that has ended has no command line.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if module in child.cmdline():
+                    return child
         time.sleep(0.01)
     raise AssertionError(f"no child runs {module}")
