@@ -17,6 +17,7 @@ import pytest
 from plugins._distributed_ray import learn_together
 from plugins._tuning_params import FinetuneParams
 from plugins.finetune_torch import FinetuneTorchParams, finetune_torch
+from tests.fixtures.children import command_of
 from tests.plugins.here import job_in, model_at
 from tests.plugins.tuning_parts import Job
 from workbench.errors import MissingExtraError, ParameterError
@@ -128,7 +129,11 @@ def test_two_workers_have_the_losses_of_one_though_one_dies(
     while len(losses(together)) < 6:
         assert process.poll() is None, said(together)
         time.sleep(0.01)
-    workers = [each for each in psutil.Process().children(recursive=True) if "TrainWorker" in _title(each)]
+    workers = [
+        each
+        for each in psutil.Process().children(recursive=True)
+        if "TrainWorker" in " ".join(command_of(each))
+    ]
     workers[-1].kill()
     single = alone()
 
@@ -170,10 +175,3 @@ def test_without_ray_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest
 
 def _model(path: Path) -> Model:
     return Model.model_construct(path=path, name="none", sha256=None, facts=None)
-
-
-def _title(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""

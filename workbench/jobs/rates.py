@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-#: So long may nothing be counted before that is told as a standstill, in seconds; a step may take longer,
+#: So long may nothing be counted before that is told as a standstill, in seconds.
 _LEAST_PATIENCE_S = 3.0
-#: and then so many times what the last one took.
+#: Where steps take longer: so many times what the last one took.
 _PATIENCE = 3.0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ import msgspec
 import psutil
 import pytest
 
+from tests.fixtures.children import children_running
 from workbench.cli.main import main
 from workbench.measure.card import Conditions, Memory, Speed
 
@@ -120,10 +120,7 @@ def _child(pid: int, module: str) -> psutil.Process:
     """The child that runs a module, once it is there."""
     ends = time.monotonic() + 60
     while time.monotonic() < ends:
-        for child in psutil.Process(pid).children():
-            # Others come and go meanwhile: one that has ended has no command line.
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if module in child.cmdline():
-                    return child
+        for child in children_running(module, psutil.Process(pid)):
+            return child
         time.sleep(0.01)
     raise AssertionError(f"no child runs {module}")

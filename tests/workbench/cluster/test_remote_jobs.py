@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from tests.fixtures.children import command_of
 from tests.fixtures.cut_line import CutLine
 from tests.fixtures.entries import shipped
 from workbench.cluster.submission import read_submission
@@ -61,8 +62,8 @@ def _beginnings(bench: Bench, job: JobRecord) -> list[int]:
 def _kill_the_job_itself(lab: Lab, job: JobRecord) -> None:
     """End `job.py` on its node, and not who watches over it there."""
     for process in lab.processes_of(f"tenfold-{job.id}"):
-        with contextlib.suppress(psutil.Error):
-            if Path((process.cmdline() or ["", ""])[1]).name == "job.py":
+        if Path(*command_of(process)[1:2]).name == "job.py":
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
 
 
@@ -70,7 +71,7 @@ def _nothing_is_left(lab: Lab, job: JobRecord) -> None:
     """No process of the job is at work, and no file of it lies on a node."""
     left = lab.processes_of(job.id)
     _, alive = psutil.wait_procs(left, timeout=20)
-    assert not alive, [each.cmdline() for each in alive]
+    assert not alive, [command_of(each) for each in alive]
     folders = list(lab.folder.glob(f"session_2*/logs/tenfold-{job.id}-*"))
     assert not folders, folders
 

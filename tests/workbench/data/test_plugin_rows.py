@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
+from tests.fixtures.children import children_running
 from workbench.data import plugin_rows
 from workbench.data.errors import DataError
 from workbench.data.fields import fields_in
@@ -61,7 +61,7 @@ def test_fields_and_text_of_a_large_file_are_told_from_its_beginning(tmp_path: P
     assert found.layout is not None and found.layout.kind == "completion"
     assert text.startswith("Who?\n\nMe\n\nWho?") and text.count("Me") == 5000
     # Whoever looks at the beginning leaves no process behind that reads the rest.
-    assert not [each for each in psutil.Process().children() if "reading_process" in " ".join(each.cmdline())]
+    assert not children_running("workbench.plugin.reading_process")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
+from tests.fixtures.children import children_running
 from workbench.engines.errors import EngineError
 from workbench.engines.request import LoadOptions
 from workbench.measure.bench import bench
@@ -22,8 +23,7 @@ def options(path: Path) -> LoadOptions:
 
 def measuring() -> list[psutil.Process]:
     """The processes in which this one has models measured."""
-    children = psutil.Process().children()
-    return [each for each in children if "workbench.measure.bench_process" in each.cmdline()]
+    return children_running("workbench.measure.bench_process")
 
 
 def test_model_is_measured_in_a_process_of_its_own(sample_gguf: Path) -> None:

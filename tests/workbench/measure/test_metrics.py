@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.fixtures.children import children_running
 from workbench.engines.request import LoadOptions
 from workbench.measure.card import Figure
 from workbench.measure.metric_wire import Declared, Order
@@ -83,8 +84,4 @@ def test_cancelled_metric_is_ended(model: Path) -> None:
 
 
 def _measuring() -> list[psutil.Process]:
-    return [
-        each
-        for each in psutil.Process().children(recursive=True)
-        if "workbench.measure.metric_process" in each.cmdline()
-    ]
+    return children_running("workbench.measure.metric_process")
